@@ -1,0 +1,256 @@
+import type { CallState, Denial, Direction, Effect } from './call.js'
+import type { Usd } from './money.js'
+import type { Budget, Decision, Usage } from './policy.js'
+
+/**
+ * The book of record: who may call, what was decided, what it cost.
+ *
+ * Promises, whatever the concurrency or crash:
+ * - `admit` decides on usage no other call can change before the decision is on disk; when it resolves, the row is
+ *   durable (it survives loss of power, not only of the process).
+ * - For every budget and window, spent + held never passes the cap by an admission.
+ * - A reservation without an outcome is never given back by time: start-up turns it into `assumed`, which counts as spent.
+ * - Entries are immutable and chained by hash; every other table can be rebuilt from them or is proved against them by `verify`.
+ * - After `revoke` or `freeze` resolves, `mayLeave` refuses every call they cover.
+ *
+ * A fault (disk full, database locked or damaged) rejects with LedgerFault and leaves nothing half-written.
+ */
+export interface Ledger {
+  // Keys and custody rows
+  /** The key whose keyed digest this is, or null. Memory only; safe on the hot path. */
+  findKey(digest: string): KeyRecord | null
+  key(id: string): KeyRecord | null
+  keys(page: Page): Promise<Paged<KeyRecord>>
+  addKey(key: NewKey): Promise<KeyRecord>
+  /** Appends a narrowing (a partial policy document) to a key. */
+  narrowKey(id: string, patch: unknown, actor: string): Promise<KeyRecord>
+  /** Revokes the key and every descendant. Repeated: the first reply. `inFlight` names calls whose bytes had already left. */
+  revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }>
+  freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void>
+  unfreeze(scope: FreezeScope, actor: string): Promise<void>
+  freezes(): readonly { readonly scope: FreezeScope; readonly at: number; readonly reason: string | null }[]
+
+  credentials(): readonly CredentialRecord[]
+  credential(id: string): CredentialRecord | null
+  putCredential(record: CredentialRecord, action: 'credential.added' | 'credential.rotated' | 'credential.rewrapped', actor: string): Promise<void>
+  /** Refuses (LedgerConflict) while an unexpired, unrevoked key needs it. */
+  removeCredential(id: string, actor: string): Promise<void>
+
+  policies(): readonly PolicyRecord[]
+  /** Stores the next version under the document's name. Storing the same text again gives the version that has it. */
+  addPolicy(name: string, document: unknown, actor: string): Promise<PolicyRecord>
+
+  // The life of one call
+  /**
+   * Takes the call's place in the rate window before its look-ups run. Null when it may go on; a denial is not
+   * recorded here: the caller passes it to `admit`.
+   */
+  clear(draft: CallDraft, decide: (usage: Usage) => Denial | null): Promise<Denial | null>
+  admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission>
+  /**
+   * Asked in the very turn in which the first byte would be written. True marks the call as in flight; a denial means
+   * key or freeze changed since admission and nothing may leave.
+   */
+  mayLeave(callId: string): Denial | true
+  /** Books the outcome. Durable with the next commit, not before the caller goes on: until then the reservation stands. */
+  settle(callId: string, settlement: Settlement): void
+  /** Resolves when everything settled so far is durable. */
+  flushed(): Promise<void>
+
+  // Reports; each first waits for what was settled before it
+  call(id: string): Promise<CallRow | null>
+  calls(filter: CallFilter, page: Page): Promise<Paged<CallRow>>
+  /** Rows after a sequence number, oldest first, for the live stream. */
+  callsAfter(seq: number, limit: number): Promise<readonly CallRow[]>
+  /** Called with the call id each time a row is durable or changes state. Returns the undo. */
+  onChange(listener: (row: CallRow) => void): () => void
+  spend(by: SpendBy, range: { readonly from?: number; readonly to?: number }): Promise<readonly SpendRow[]>
+  runs(page: Page, key?: string): Promise<Paged<RunRow>>
+  run(run: string, key?: string): Promise<RunRow | null>
+  /** Counters of a key's budgets as they stand. */
+  usage(budgets: readonly Budget[]): readonly { readonly spent: Usd; readonly held: Usd }[]
+
+  // Tables the operator keeps
+  setting(name: string): unknown
+  putSetting(name: string, value: unknown, actor: string): Promise<void>
+
+  /** Every entry, oldest first, as the lines of an audit export. */
+  entries(afterSeq: number, limit: number): Promise<readonly EntryRow[]>
+  /** Proves the chain and that calls, counters and reports equal what the entries say. Faults as sentences; none means sound. */
+  verify(): Promise<readonly string[]>
+  backup(file: string): Promise<void>
+  close(): Promise<void>
+}
+
+export class LedgerFault extends Error { override readonly name = 'LedgerFault' }
+/** What was asked contradicts what is stored (a name taken, a credential in use). The message is for the operator. */
+export class LedgerConflict extends Error { override readonly name = 'LedgerConflict' }
+
+export interface Page { readonly limit: number; readonly cursor?: string }
+export interface Paged<T> { readonly rows: readonly T[]; readonly next: string | null }
+
+export type FreezeScope = { readonly kind: 'all' } | { readonly kind: 'key' | 'run' | 'vendor'; readonly value: string }
+
+export interface CredentialRecord {
+  readonly id: string
+  readonly vendor: string
+  readonly name: string
+  /** The vendor account it acts on, '' if unknown. */
+  readonly account: string
+  readonly test: boolean
+  readonly fingerprint: string
+  readonly last4: string
+  /** Sealed parts: see custody/seal.ts. */
+  readonly sealed: string
+  readonly createdAt: number
+  readonly rotatedAt: number | null
+}
+
+export interface PolicyRecord {
+  readonly id: string
+  readonly name: string
+  readonly version: number
+  readonly document: unknown
+  readonly createdAt: number
+}
+
+export interface NewKey {
+  readonly id: string
+  /** 32 hex characters; Twilio clients show `SK` + this as their user name. */
+  readonly publicId: string
+  readonly digest: string
+  /** The last four characters, to recognise it by. */
+  readonly last4: string
+  readonly name: string
+  readonly parentId: string | null
+  readonly policyId: string
+  /** Partial policy documents, oldest first. */
+  readonly narrowings: readonly unknown[]
+  readonly credentialIds: readonly string[]
+  readonly run: string | null
+  readonly runCap: Usd | null
+  readonly test: boolean
+  readonly expiresAt: number | null
+  readonly createdAt: number
+  readonly actor: string
+}
+
+export interface KeyRecord extends Omit<NewKey, 'actor'> {
+  readonly rootId: string
+  readonly revokedAt: number | null
+  readonly revokeReason: string | null
+  readonly lastUsedAt: number | null
+}
+
+export type RunSource = 'key' | 'suffix' | 'path' | 'header' | 'traceparent' | 'session' | 'implicit'
+
+/** A call as far as it is known when it asks for admission. */
+export interface CallDraft {
+  readonly key: KeyRecord
+  readonly credentialId: string | null
+  readonly run: string
+  readonly runSource: RunSource
+  readonly vendor: string
+  readonly surface: 'rest' | 'mcp'
+  readonly method: string
+  readonly path: string
+  readonly operation: string | null
+  readonly effect: Effect | null
+  readonly direction: Direction
+  readonly customer: string | null
+  readonly reason: string | null
+  readonly quoted: Usd
+  readonly basis: 'free' | 'exact' | 'ceiling' | 'unpriceable'
+  /** Object whose exposure the call brings to `quoted` in total. */
+  readonly object: string | null
+  /** Hex SHA-256 of the canonical request; '' when it could not be read. */
+  readonly requestHash: string
+  /** The client's idempotency key, keyed-hashed with its principal; null when it gave none. */
+  readonly idempotencyHash: string | null
+  readonly budgets: readonly Budget[]
+  readonly lookUps: number
+  readonly rateCounted: boolean
+  /** Per-minute limits of key and ancestors, in the order of Usage.keys; null for none. */
+  readonly perMinute: readonly (number | null)[]
+}
+
+export interface Admission {
+  readonly callId: string
+  readonly decision: Decision
+  readonly reserved: Usd
+  /** What is left of the tightest budget after this call; null when it has none. */
+  readonly remaining: Usd | null
+  readonly replayOf: string | null
+}
+
+export interface Settlement {
+  readonly outcome: 'settled' | 'released' | 'assumed'
+  /** For `settled`: what it cost; absent = what was reserved. */
+  readonly amount?: Usd
+  readonly object?: string
+  readonly total?: Usd
+  readonly status: number | null
+  readonly requestId: string | null
+  readonly ms: number | null
+}
+
+export interface CallRow {
+  readonly seq: number
+  readonly id: string
+  readonly at: number
+  readonly keyId: string
+  readonly run: string
+  readonly vendor: string
+  readonly surface: string
+  readonly method: string
+  readonly path: string
+  readonly operation: string | null
+  readonly effect: string | null
+  readonly direction: string
+  readonly state: CallState
+  readonly basis: string
+  readonly quoted: Usd
+  readonly reserved: Usd
+  readonly settled: Usd
+  readonly customer: string | null
+  readonly object: string | null
+  readonly reason: string | null
+  readonly replayOf: string | null
+  readonly count: number
+  readonly lookUps: number
+  readonly verdict: Decision['verdict']
+  readonly code: string | null
+  readonly rule: string | null
+  readonly message: string | null
+  readonly requestHash: string
+  readonly upstreamStatus: number | null
+  readonly upstreamRequestId: string | null
+  readonly upstreamMs: number | null
+  readonly settledAt: number | null
+}
+
+export interface CallFilter { readonly key?: string; readonly run?: string; readonly vendor?: string; readonly state?: CallState }
+
+export type SpendBy = 'run' | 'key' | 'vendor' | 'operation' | 'day'
+export interface SpendRow { readonly by: string; readonly spent: Usd; readonly held: Usd; readonly calls: number; readonly denied: number }
+export interface RunRow {
+  readonly run: string
+  readonly keyId: string
+  readonly calls: number
+  readonly denied: number
+  readonly spent: Usd
+  readonly held: Usd
+  readonly byVendor: Readonly<Record<string, Usd>>
+  readonly firstAt: number
+  readonly lastAt: number
+}
+
+export interface EntryRow {
+  readonly seq: number
+  readonly at: number
+  readonly kind: string
+  readonly callId: string | null
+  readonly amount: Usd
+  readonly detail: string
+  readonly hash: string
+}

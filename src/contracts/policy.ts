@@ -1,0 +1,151 @@
+import type { Call, Denial, DenialCode, Effect } from './call.js'
+import type { Usd } from './money.js'
+
+/** One vendor's block of a policy, compiled. Undefined lists mean «any», empty ones «none». */
+export interface VendorPolicy {
+  readonly vendor: string
+  /** Tests a `METHOD path`. */
+  allows(endpoint: string): boolean
+  denies(endpoint: string): boolean
+  readonly permit: ReadonlySet<Effect>
+  readonly maxAmount: Usd | undefined
+  readonly customers: Allowlist | undefined
+  readonly currencies: Allowlist | undefined
+  readonly recipients: Allowlist | undefined
+  readonly senders: Allowlist | undefined
+  readonly beneficiaries: Allowlist
+  readonly accounts: Allowlist
+  readonly callbackHosts: Allowlist
+}
+
+/** Exact values or `*` patterns. */
+export interface Allowlist {
+  has(value: string): boolean
+  /** The entries as written, for messages and reports. */
+  readonly entries: readonly string[]
+}
+
+/** One limit on money over a span, as the document states it. */
+export interface BudgetRule {
+  readonly per: 'run' | 'day' | 'month'
+  readonly cap: Usd
+  readonly vendor: string | null
+  readonly scope: 'key' | 'policy' | 'credential'
+  readonly code: 'run_cap_exceeded' | 'daily_cap_exceeded' | 'budget_exceeded'
+  /** Where it stands in the document, e.g. `daily_cap_usd` or `budgets[1]`. */
+  readonly at: string
+}
+
+/** A policy in force for one key: a document version, narrowed or not, made ready to judge with. Immutable. */
+export interface Policy {
+  readonly name: string
+  readonly version: number
+  readonly enforce: boolean
+  readonly timeZone: string
+  readonly expiresInMs: number | null
+  readonly perMinute: number | null
+  readonly budgets: readonly BudgetRule[]
+  readonly approvalAbove: Usd | null
+  readonly requireReason: boolean
+  readonly vendors: ReadonlyMap<string, VendorPolicy>
+}
+
+/** One counter a call is held against: what is counted so far and what the cap is. */
+export interface Budget {
+  /** Identifies the counter: same id and window, same money. */
+  readonly counter: string
+  /** Which span of it: `2026-11-21`, `2026-11`, a run id, or `all`. */
+  readonly window: string
+  readonly cap: Usd
+  readonly code: BudgetRule['code']
+  /** For messages: `USD 200.00 a day (UTC)`. */
+  readonly label: string
+  /** `daily-cap (support-refunds@3)` */
+  readonly rule: string
+  /** Epoch ms at which the window ends; null when it does not. */
+  readonly resetsAt: number | null
+  /** False when its policy only observes. */
+  readonly enforce: boolean
+}
+
+/** What a budget counter holds. spent = settled + assumed; held = reserved. */
+export interface Counted { readonly spent: Usd; readonly held: Usd }
+
+/** What stands in the ledger at the moment of deciding. Read inside the transaction. */
+export interface Usage {
+  readonly nowMs: number
+  /** Key and its ancestors, the calling key first. */
+  readonly keys: readonly KeyStanding[]
+  /** A freeze that covers the call, or null. */
+  readonly frozen: { readonly scope: string; readonly at: number; readonly reason: string | null } | null
+  readonly budgets: readonly (Budget & Counted)[]
+  /** What this call would add: its quote less what its object already counts; zero for a replay. */
+  readonly amount: Usd
+  /** An earlier call under the same idempotency key. */
+  readonly earlier: { readonly callId: string; readonly sameRequest: boolean; readonly stands: boolean } | null
+  /** Calls counted against the rate limit of keys[i] in the last 60 s, and when the oldest of them leaves the window. */
+  readonly rate: readonly { readonly count: number; readonly oldestAt: number }[]
+  /** True when the rate was already counted for this call, before its look-ups. */
+  readonly rateCounted: boolean
+}
+
+export interface KeyStanding {
+  readonly id: string
+  readonly name: string
+  readonly revokedAt: number | null
+  readonly revokeReason: string | null
+  readonly expiresAt: number | null
+}
+
+export interface Decision {
+  readonly verdict: 'allow' | 'deny' | 'would_deny'
+  readonly denial: Denial | null
+}
+
+/**
+ * One question a policy answers. `policies` are those of the key and its ancestors, without repetition; a rule
+ * speaks for each. Rules are pure: everything they may depend on is in the arguments.
+ */
+export interface Rule {
+  readonly name: string
+  /** True for what `mode: observe` cannot waive. */
+  readonly unwaivable?: true
+  check(call: Call, usage: Usage, policies: readonly Policy[]): RuleDenial | null
+}
+export interface RuleDenial { readonly code: DenialCode; readonly message: string; readonly policy?: Policy; readonly enforce?: boolean; readonly retryAfterS?: number }
+
+/** A fault in a document: where, and a sentence with a suggestion where one is near. */
+export interface Fault {
+  /** `vendors.stripe.max_amount_usd` */
+  readonly path: string
+  /** `policies/refunds.yaml:7:3`, when the text is known. */
+  readonly at?: string
+  readonly message: string
+}
+
+/** A key as budgets see it, with the policy in force for it. */
+export interface Level {
+  readonly keyId: string
+  readonly rootId: string
+  /** The run the key is bound to, or null. */
+  readonly run: string | null
+  /** Cap of that run given when the key was made, or null. */
+  readonly runCap: Usd | null
+  readonly policy: Policy
+}
+
+/** Everything the engine needs of `policies/`. One implementation; an interface so that the engine knows no rule by name. */
+export interface Judge {
+  /** Parses and checks a document, YAML or JSON text. `document` is plain JSON, ready to store. */
+  parse(text: string, file: string | null): { readonly ok: true; readonly name: string; readonly document: unknown } | { readonly ok: false; readonly faults: readonly Fault[] }
+  /** Checks a partial document used for narrowing. */
+  parseNarrowing(patch: unknown): { readonly ok: true; readonly patch: unknown } | { readonly ok: false; readonly faults: readonly Fault[] }
+  /** Compiles a stored document and its narrowings, oldest first: each can only tighten. Throws on a document `parse` would refuse. */
+  compile(document: unknown, version: number, narrowings: readonly unknown[]): Policy
+  /** Every counter a call is held against, for the key and its ancestors (calling key first), each once with its smallest cap. */
+  budgets(levels: readonly Level[], call: { readonly vendor: string; readonly credentialId: string | null }, nowMs: number): Budget[]
+  /** Rules up to and including `rate`, for the moment before look-ups: what may not go on must not cause a read either. */
+  screen(call: Call, usage: Usage, policies: readonly Policy[]): Denial | null
+  /** All rules in the order of contract §6. */
+  decide(call: Call, usage: Usage, policies: readonly Policy[]): Decision
+}
