@@ -72,6 +72,8 @@ export interface Denial {
   readonly rule: string
   /** Seconds after which a repetition may pass, for Retry-After. */
   readonly retryAfterS?: number
+  /** True where a client may repeat the very same request without a risk: nothing was sent, or the vendor will know it by its idempotency key. */
+  readonly retrySafe?: boolean
 }
 
 const STATUS: Partial<Record<DenialCode, number>> = {

@@ -32,7 +32,7 @@ export interface Ledger {
 
   credentials(): readonly CredentialRecord[]
   credential(id: string): CredentialRecord | null
-  putCredential(record: CredentialRecord, action: 'credential.added' | 'credential.rotated' | 'credential.rewrapped', actor: string): Promise<void>
+  putCredential(record: CredentialRecord, action: 'credential.added' | 'credential.rotated', actor: string): Promise<void>
   /** Refuses (LedgerConflict) while an unexpired, unrevoked key needs it. */
   removeCredential(id: string, actor: string): Promise<void>
 
@@ -52,6 +52,8 @@ export interface Ledger {
    * key or freeze changed since admission and nothing may leave.
    */
   mayLeave(callId: string): Denial | true
+  /** The same question for a look-up, before there is a call: whether key, ancestors and freezes still let it go on. */
+  stands(key: KeyRecord, run: string, vendor: string): Denial | true
   /** Books the outcome. Durable with the next commit, not before the caller goes on: until then the reservation stands. */
   settle(callId: string, settlement: Settlement): void
   /** Resolves when everything settled so far is durable. */
@@ -67,6 +69,8 @@ export interface Ledger {
   spend(by: SpendBy, range: { readonly from?: number; readonly to?: number }): Promise<readonly SpendRow[]>
   runs(page: Page, key?: string): Promise<Paged<RunRow>>
   run(run: string, key?: string): Promise<RunRow | null>
+  /** The implicit run a root key is in: the last one if a call used it within `idleMs`, else a new id. */
+  implicitRun(rootId: string, idleMs: number): string
   /** Counters of a key's budgets as they stand. */
   usage(budgets: readonly Budget[]): readonly { readonly spent: Usd; readonly held: Usd }[]
 
@@ -192,6 +196,8 @@ export interface Settlement {
   readonly status: number | null
   readonly requestId: string | null
   readonly ms: number | null
+  /** Set when an admitted call was stopped before its first byte (revoked meanwhile): the row then says so. */
+  readonly denial?: Denial
 }
 
 export interface CallRow {

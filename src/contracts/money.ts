@@ -66,3 +66,6 @@ export interface Rates {
   /** One sentence for the agent on why `convert` gave null for this currency. */
   why(currency: string): string
 }
+
+/** rate × (1 + share), as decimal text: a rate with its haircut. */
+export const onePlus = (share: string, rate: string): string => new Exact(share).plus(1).times(rate).toFixed()

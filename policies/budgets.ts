@@ -1,0 +1,127 @@
+import type { Usd } from '../src/contracts/money.js'
+import { formatUsd } from '../src/contracts/money.js'
+import type { Budget, BudgetRule, Level, Policy } from '../src/contracts/policy.js'
+import { windowAt } from './windows.js'
+
+/**
+ * Every counter a call is held against, for the calling key and its ancestors. Spans that differ (day or month, one
+ * vendor or all, another time zone) are different counters. Where two budgets share counter and window, one is left:
+ * the smallest cap, and an enforced one before any that is only observed, because dropping it would lift a limit.
+ */
+export function budgets(
+  levels: readonly Level[],
+  call: { readonly vendor: string; readonly credentialId: string | null },
+  nowMs: number,
+): Budget[] {
+  const found: Budget[] = []
+  for (const level of levels) {
+    if (level.runCap !== null) keep(found, runCap(level, level.runCap))
+    for (const prepared of preparedFor(level.policy)) {
+      const { rule } = prepared
+      if (rule.vendor !== null && rule.vendor !== call.vendor) continue
+      const budget = rule.per === 'run' ? perRun(level, prepared) : perSpan(level, prepared, call.credentialId, nowMs)
+      if (budget !== null) keep(found, budget)
+    }
+  }
+  return found
+}
+
+/** One or two dozen at most, so a scan costs less than a map. */
+function keep(found: Budget[], budget: Budget): void {
+  const index = found.findIndex((other) => other.counter === budget.counter && other.window === budget.window)
+  if (index === -1) {
+    found.push(budget)
+    return
+  }
+  const other = found[index]!
+  const wins = budget.enforce === other.enforce ? budget.cap < other.cap : budget.enforce
+  if (wins) found[index] = budget
+}
+
+/** A run bound to its key has a counter of its own; any other run is only a label, and the whole key counts. */
+function perRun({ keyId, rootId, run, policy }: Level, { rule, label, name, suffix }: Prepared): Budget {
+  return {
+    counter: run === null ? `key:${keyId}:run${suffix}` : `run:${rootId}:${run}${suffix}`,
+    window: run ?? 'all',
+    cap: rule.cap,
+    code: rule.code,
+    label: run === null ? `${label}, counted over the whole key` : label,
+    rule: name,
+    resetsAt: null,
+    enforce: policy.enforce,
+  }
+}
+
+function perSpan(
+  { keyId, policy }: Level,
+  { rule, label, name, suffix }: Prepared,
+  credentialId: string | null,
+  nowMs: number,
+): Budget | null {
+  // Without a credential nothing can be sent, so there is nothing to count under it.
+  if (rule.scope === 'credential' && credentialId === null) return null
+  const owner =
+    rule.scope === 'key' ? `key:${keyId}` : rule.scope === 'policy' ? `policy:${policy.name}` : `cred:${credentialId}`
+  const window = windowAt(policy.timeZone, rule.per === 'month' ? 'month' : 'day', nowMs)
+  return {
+    counter: owner + suffix,
+    window: window.label,
+    cap: rule.cap,
+    code: rule.code,
+    label,
+    rule: name,
+    resetsAt: window.endAt,
+    enforce: policy.enforce,
+  }
+}
+
+/** The cap an operator gave a run when its key was made. */
+const runCap = (level: Level, cap: Usd): Budget =>
+  perRun(
+    level,
+    prepare(level.policy, {
+      per: 'run',
+      cap,
+      vendor: null,
+      scope: 'key',
+      code: 'run_cap_exceeded',
+      at: 'cap_usd',
+    }),
+  )
+
+/** The parts of a budget that depend on the policy alone. */
+interface Prepared {
+  readonly rule: BudgetRule
+  readonly label: string
+  /** As denials name it: `daily-cap (support-refunds@3)`. */
+  readonly name: string
+  readonly suffix: string
+}
+
+const preparedBudgets = new WeakMap<Policy, readonly Prepared[]>()
+
+function preparedFor(policy: Policy): readonly Prepared[] {
+  const known = preparedBudgets.get(policy)
+  if (known !== undefined) return known
+  const prepared = policy.budgets.map((rule) => prepare(policy, rule))
+  preparedBudgets.set(policy, prepared)
+  return prepared
+}
+
+function prepare(policy: Policy, rule: BudgetRule): Prepared {
+  const vendor = rule.vendor === null ? '' : ` for ${rule.vendor}`
+  const span = rule.per === 'run' ? 'a run' : `a ${rule.per} (${policy.timeZone})`
+  const sharing = {
+    key: '',
+    policy: `, shared by all keys under ${policy.name}`,
+    credential: ', shared by all keys on the credential',
+  }
+  const places: Readonly<Record<string, string>> = { daily_cap_usd: 'daily-cap', cap_usd: 'run-cap' }
+  const place = rule.at.replace(/(daily_cap_usd|cap_usd)$/, (key) => places[key]!)
+  return {
+    rule,
+    label: `USD ${formatUsd(rule.cap)} ${span}${vendor}${sharing[rule.scope]}`,
+    name: `${place} (${policy.name}@${policy.version})`,
+    suffix: `|${rule.per}|${rule.vendor ?? '*'}${rule.per === 'run' ? '' : `|${policy.timeZone}`}`,
+  }
+}

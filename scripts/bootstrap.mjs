@@ -1,0 +1,86 @@
+// What `npm start` and `npm test` do first on a fresh clone: install when needed, build when needed, then run.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const say = (text) => process.stderr.write(`spendgate: ${text}\n`)
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  say(`Node ${process.versions.node} is too old; 20.19 or newer is needed (24 is recommended).`)
+  process.exit(1)
+}
+
+const [verb, ...rest] = process.argv.slice(2)
+const verbs = {
+  start: () => run(process.execPath, ['--enable-source-maps', 'dist/src/cli/index.js', 'serve', ...rest]),
+  check: () => check(),
+  test: () => (check() || run(process.execPath, [tool('vitest/vitest.mjs'), 'run', ...rest])),
+  bench: () => run(process.execPath, ['dist/bench/index.js', ...rest]),
+  crash: () => run(process.execPath, [tool('vitest/vitest.mjs'), 'run', 'test/crash'], { SPENDGATE_CRASH_CYCLES: process.env.SPENDGATE_CRASH_CYCLES ?? '1000' }),
+}
+if (!verbs[verb]) {
+  say(`unknown script «${verb}»; there are ${Object.keys(verbs).join(', ')}.`)
+  process.exit(2)
+}
+install()
+build()
+process.exit(verbs[verb]())
+
+function check() {
+  return (
+    run(process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.json']) ||
+    run(process.execPath, [tool('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'])
+  )
+}
+
+function install() {
+  const stamp = join(root, 'node_modules', '.spendgate-installed')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(process.versions.modules)
+    .digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  say('installing packages. Where no ready-made SQLite binding can be had it is compiled, which takes a minute or two …')
+  const env = { ...process.env, npm_config_fund: 'false', npm_config_audit: 'false' }
+  // node-gyp would download Node's headers; those beside the running Node are the right ones already.
+  const prefix = join(dirname(process.execPath), '..')
+  if (!env.npm_config_nodedir && existsSync(join(prefix, 'include', 'node', 'node.h'))) env.npm_config_nodedir = prefix
+  const status = run('npm', ['ci', '--include=dev', '--no-progress'], env)
+  if (status !== 0) {
+    say('npm ci failed. A C++ compiler and Python 3 are needed where SQLite must be compiled.')
+    process.exit(status)
+  }
+  writeFileSync(stamp, wanted)
+}
+
+function build() {
+  const built = join(root, 'dist', '.built')
+  const sources = ['src', 'vendors', 'policies', 'fixtures', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+  const newest = Math.max(...sources.map((name) => newestIn(join(root, name))))
+  if (existsSync(built) && statSync(built).mtimeMs >= newest) return
+  say('building …')
+  const status = run(process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+  if (status !== 0) process.exit(status)
+  writeFileSync(built, '')
+}
+
+function newestIn(path) {
+  if (!existsSync(path)) return 0
+  const stat = statSync(path)
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))))
+}
+
+function tool(path) {
+  return join(root, 'node_modules', path)
+}
+
+function run(command, args, extra = {}) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...extra } })
+  if (error) say(error.message)
+  return status ?? (signal === 'SIGINT' ? 130 : 1)
+}

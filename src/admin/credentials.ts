@@ -1,0 +1,133 @@
+import type { CredentialRecord } from '../contracts/ledger.js'
+import type { CredentialFacts, SecretParts, Vendor } from '../contracts/vendor.js'
+import { newId } from '../custody/base62.js'
+import type { AdminDeps } from './deps.js'
+import { ACTOR } from './issue.js'
+import { pageIn } from './paging.js'
+import { conflict, invalid, notFound } from './problem.js'
+import { route } from './route.js'
+import type { Route } from './route.js'
+import { credentialList, credentialReply, newCredential, pageQuery, rotation } from './schemas.js'
+import { credentialView } from './views.js'
+
+/** Real credentials of vendors: written here, sealed at once, and never given back. */
+export function credentialRoutes(deps: AdminDeps): Route[] {
+  const { ledger, vault, clock } = deps
+  const vendorNamed = (name: string): Vendor | undefined => deps.vendors.find((vendor) => vendor.name === name)
+  const recordOf = (id: string): CredentialRecord => ledger.credential(id) ?? notThere()
+
+  return [
+    route({
+      method: 'post',
+      path: '/admin/v1/credentials',
+      summary: "Store a vendor's real key",
+      body: newCredential,
+      status: 201,
+      reply: credentialReply,
+      run: async ({ body }) => {
+        const vendor = vendorNamed(body.vendor)
+        if (!vendor)
+          throw invalid(
+            'vendor',
+            `There is no such vendor. Vendors: ${deps.vendors.map((each) => each.name).join(', ')}.`,
+          )
+        const facts = factsOf(vendor, body.secret)
+        if (ledger.credentials().some((record) => record.vendor === vendor.name && record.name === body.name)) {
+          throw conflict(
+            `A credential named ${body.name} for ${vendor.name} exists. Rotate it, or choose another name.`,
+          )
+        }
+        const id = newId('cred')
+        const record: CredentialRecord = {
+          id,
+          vendor: vendor.name,
+          name: body.name,
+          account: facts.account,
+          test: facts.test,
+          fingerprint: vault.credentialFingerprint(body.secret),
+          last4: facts.last4,
+          sealed: vault.seal({ id, vendor: vendor.name }, body.secret),
+          createdAt: clock.now(),
+          rotatedAt: null,
+        }
+        await ledger.putCredential(record, 'credential.added', ACTOR)
+        return credentialView(record)
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/admin/v1/credentials',
+      summary: 'List credentials, without their secrets',
+      query: pageQuery,
+      status: 200,
+      reply: credentialList,
+      run: ({ query }) => {
+        const page = pageIn(ledger.credentials(), query)
+        return { credentials: page.rows.map(credentialView), next_cursor: page.next }
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/admin/v1/credentials/{id}',
+      summary: 'One credential, without its secret',
+      status: 200,
+      reply: credentialReply,
+      run: ({ param }) => credentialView(recordOf(param('id'))),
+    }),
+    route({
+      method: 'post',
+      path: '/admin/v1/credentials/{id}/rotate',
+      summary: 'Replace the secret; vault keys stay as they are',
+      body: rotation,
+      status: 200,
+      reply: credentialReply,
+      run: async ({ param, body }) => {
+        const old = recordOf(param('id'))
+        const vendor = vendorNamed(old.vendor)
+        if (!vendor) throw conflict(`The vendor ${old.vendor} of ${old.id} is not known to this spendgate.`)
+        const facts = factsOf(vendor, body.secret)
+        // Issued keys say which mode and account they are for, so neither can change under them.
+        if (facts.test !== old.test)
+          throw conflict(
+            `${old.id} is a ${modeOf(old.test)} credential and the new secret is a ${modeOf(facts.test)} one. ` +
+              'Store it as a new credential.',
+          )
+        if (old.account !== '' && facts.account !== old.account)
+          throw conflict(`The new secret is for another account than ${old.id}. Store it as a new credential.`)
+        const record: CredentialRecord = {
+          ...old,
+          account: facts.account,
+          fingerprint: vault.credentialFingerprint(body.secret),
+          last4: facts.last4,
+          sealed: vault.seal({ id: old.id, vendor: old.vendor }, body.secret),
+          rotatedAt: clock.now(),
+        }
+        await ledger.putCredential(record, 'credential.rotated', ACTOR)
+        return credentialView(record)
+      },
+    }),
+    route({
+      method: 'delete',
+      path: '/admin/v1/credentials/{id}',
+      summary: 'Remove a credential that no living key needs',
+      status: 204,
+      run: async ({ param }) => {
+        const record = recordOf(param('id'))
+        await ledger.removeCredential(record.id, ACTOR)
+      },
+    }),
+  ]
+}
+
+const modeOf = (test: boolean): string => (test ? 'test' : 'live')
+const notThere = (): never => {
+  throw notFound('credential')
+}
+
+function factsOf(vendor: Vendor, parts: SecretParts): CredentialFacts {
+  const facts = vendor.credential(parts)
+  if (typeof facts !== 'string') return facts
+  // A vendor promises not to quote the secret. If one does, its sentence is dropped.
+  const quoted = Object.values(parts).some((part) => part.length >= 6 && facts.includes(part))
+  throw invalid('secret', quoted ? `This is not a credential of ${vendor.name}.` : facts)
+}

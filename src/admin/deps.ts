@@ -1,0 +1,44 @@
+import type { Ledger } from '../contracts/ledger.js'
+import type { Usd } from '../contracts/money.js'
+import type { Json } from '../contracts/vendor.js'
+import type { Vault } from '../custody/seal.js'
+import type { GuardDeps } from './guard.js'
+import type { IssueDeps } from './issue.js'
+
+/** What the admin API is built on. What is optional leaves its calls out when absent. */
+export interface AdminDeps extends GuardDeps, IssueDeps {
+  readonly ledger: Ledger
+  readonly vault: Vault
+  /** spendgate's own version, for the OpenAPI document. */
+  readonly version: string
+  /** Whether new calls can be taken, and if not, why: sentences without vendors or secrets, since anyone may ask. */
+  ready(): { readonly ok: boolean; readonly faults: readonly string[] }
+  /** Prometheus text exposition. */
+  readonly metrics?: () => string
+  /** Called after rates or prices were stored. */
+  onTablesChanged(): void
+  /** What a policy would say to a request, without spending anything. */
+  readonly test?: (document: unknown, request: PolicyTestRequest) => Promise<PolicyTestResult>
+  /** Where backups without an absolute path go. */
+  readonly backupDir?: string
+  /** Told of faults and bugs whose text a reply does not give. */
+  readonly onFault?: (fault: unknown) => void
+}
+
+export interface PolicyTestRequest {
+  readonly vendor: string
+  readonly method: string
+  readonly path: string
+  readonly form?: Readonly<Record<string, string>> | undefined
+  readonly json?: Json | undefined
+}
+
+export interface PolicyTestResult {
+  readonly verdict: 'allow' | 'deny' | 'would_deny'
+  readonly code: string | null
+  readonly rule: string | null
+  readonly message: string | null
+  readonly operation: string | null
+  readonly effect: string | null
+  readonly quoted: Usd | null
+}

@@ -1,0 +1,410 @@
+import { z } from 'zod'
+import { parseUsd } from '../contracts/money.js'
+import type { Fault } from '../contracts/policy.js'
+
+/*
+ * What the admin API takes and gives (contract §5). Requests are strict: a name that is not known is refused, never
+ * ignored. Replies are described by the same means; the OpenAPI document is made of both.
+ */
+
+const ROWS_MAX = 500
+const DAY_MS = 86_400_000
+const LIFE_MS_MAX = 3650 * DAY_MS
+const CREDENTIALS_MAX = 32
+const TABLE_ROWS_MAX = 5000
+
+// Values
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, dots, hyphens and underscores')
+const label = z.string().regex(/^[^\p{Cc}\p{Cf}]{1,128}$/u, 'must be 1 to 128 characters without control characters')
+const reason = z.string().regex(/^[^\p{Cc}]{1,500}$/u, 'must be 1 to 500 characters without control characters')
+const runId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, hyphens and underscores')
+const reference = z.string().min(1).max(128)
+const money = z
+  .string()
+  .refine(
+    (text) => parseUsd(text) !== null,
+    'must be a decimal text in USD with at most 6 fraction digits, such as "20.00"',
+  )
+const duration = z
+  .string()
+  .regex(/^\d{1,9}[smhd]$/, 'must be a whole number and one of s, m, h, d, such as "4h"')
+  .refine(
+    (text) => !/^\d{1,9}[smhd]$/.test(text) || withinLife(text),
+    'must be longer than nothing and at most "3650d"',
+  )
+const DECIMAL = /^(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?$/
+const decimal = z.string().regex(DECIMAL, 'must be a plain decimal as text, such as "1.09"')
+const positive = decimal.refine((text) => !/^[0.]*$/.test(text), 'must be more than zero')
+const date = z.iso.date('must be a date such as "2026-11-20"')
+const maxAgeDays = z.int('must be a whole number of days').min(1).max(366)
+
+const DURATION_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS }
+
+/** Milliseconds of a duration that a schema has let through. */
+export const durationMs = (text: string): number => Number(text.slice(0, -1)) * DURATION_MS[text.slice(-1)]!
+
+function withinLife(text: string): boolean {
+  const spanMs = durationMs(text)
+  return spanMs > 0 && spanMs <= LIFE_MS_MAX
+}
+
+// Requests
+
+const limit = z
+  .string()
+  .regex(/^[1-9][0-9]{0,2}$/, `must be a whole number from 1 to ${ROWS_MAX}`)
+  .refine((text) => Number(text) <= ROWS_MAX, `must be a whole number from 1 to ${ROWS_MAX}`)
+const cursor = z.string().min(1).max(200)
+const state = z.enum(['denied', 'reserved', 'settled', 'released', 'assumed'])
+const secretParts = z.record(z.string().regex(/^[a-z_]{1,40}$/), z.string().min(1).max(4096))
+const instant = z.union(
+  [z.iso.datetime({ offset: true }), z.iso.date()],
+  'must be an instant such as "2026-11-21T00:00:00Z" or a date, which means its midnight in UTC',
+)
+
+export const pageQuery = z.strictObject({ limit: limit.optional(), cursor: cursor.optional() })
+export const callFilterQuery = z.strictObject({
+  key: reference.optional(),
+  run: runId.optional(),
+  vendor: name.optional(),
+  state: state.optional(),
+})
+export const callsQuery = callFilterQuery.extend(pageQuery.shape)
+export const runsQuery = pageQuery.extend({ key: reference.optional() })
+export const runQuery = z.strictObject({ key: reference.optional() })
+export const spendQuery = z.strictObject({
+  by: z.enum(['run', 'key', 'vendor', 'operation', 'day']).default('day'),
+  from: instant.optional().meta({ description: 'Inclusive.' }),
+  to: instant.optional().meta({ description: 'Exclusive.' }),
+})
+
+export const newCredential = z.strictObject({ vendor: name, name, secret: secretParts })
+export const rotation = z.strictObject({ secret: secretParts })
+
+export const newKey = z.strictObject({
+  name: label,
+  policy: reference.meta({ description: 'A policy name for its latest version, or name@version.' }),
+  credentials: z
+    .array(reference)
+    .min(1, 'must name at least one credential')
+    .max(CREDENTIALS_MAX)
+    .meta({ description: 'Ids, names, or vendor/name; at most one a vendor.' }),
+  expires_in: duration.optional(),
+  run: runId.optional(),
+})
+export const newRunKey = z.strictObject({
+  run: runId.optional(),
+  cap_usd: money.optional(),
+  expires_in: duration.optional(),
+  name: label.optional(),
+})
+export const reissue = z.strictObject({ policy: reference, expires_in: duration.optional(), name: label.optional() })
+export const revocation = z.strictObject({ reason: reason.optional() })
+
+const scopeWith = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.union(
+    [
+      z.strictObject({ scope: z.literal('all'), ...shape }),
+      z.strictObject({ key: reference, ...shape }),
+      z.strictObject({ run: runId, ...shape }),
+      z.strictObject({ vendor: name, ...shape }),
+    ],
+    'must be {"scope":"all"} or exactly one of key, run and vendor',
+  )
+export const freezeRequest = scopeWith({ reason: reason.optional() })
+export const unfreezeRequest = scopeWith({})
+
+const currencyRates = z
+  .record(z.string().regex(/^[a-z]{3}$/), positive)
+  .refine((rates) => !('usd' in rates), 'must not hold usd: it needs no rate')
+  .refine((rates) => Object.keys(rates).length <= 300, 'must hold at most 300 currencies')
+const ratesShape = {
+  as_of: date,
+  usd_per: currencyRates.meta({ description: 'USD for one major unit of each ISO 4217 currency, in lower case.' }),
+  haircut: decimal.refine((text) => /^0(\.|$)/.test(text), 'must be from 0 to less than 1'),
+  max_age_days: maxAgeDays,
+}
+export const newRates = z.strictObject({ ...ratesShape, confirm: z.boolean().optional() })
+
+const tableName = z.string().regex(/^[A-Za-z0-9+*][A-Za-z0-9+*._-]{0,63}$/)
+const priceRow = z.record(
+  tableName,
+  z
+    .string()
+    .regex(
+      /^(?:(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,12})?|[A-Z]{2}(?:,[A-Z]{2})*)$/,
+      'must be a plain decimal in USD as text, or two-letter countries',
+    ),
+)
+const rows = (table: object): boolean => Object.keys(table).length <= TABLE_ROWS_MAX
+export const newPrices = z.strictObject({
+  as_of: date,
+  max_age_days: maxAgeDays,
+  safety: decimal.refine((text) => !text.startsWith('0'), 'must be 1 or more').default('1'),
+  prefixes: z
+    .record(tableName, z.record(tableName, priceRow).refine(rows, `must hold at most ${TABLE_ROWS_MAX} rows`))
+    .default({}),
+  flat: z.record(tableName, decimal).refine(rows, `must hold at most ${TABLE_ROWS_MAX} rows`).default({}),
+  source: label.optional(),
+})
+
+export const policyTest = z.strictObject({
+  policy: z
+    .union([z.string().min(1), z.record(z.string(), z.unknown())])
+    .meta({ description: 'A stored policy by name or name@version, or a document.' }),
+  request: z.strictObject({
+    vendor: name,
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
+    path: z.string().min(1).max(2000).startsWith('/'),
+    form: z.record(z.string(), z.string()).optional(),
+    json: z.json().optional(),
+  }),
+})
+export const backupRequest = z.strictObject({
+  file: z
+    .string()
+    .max(1000)
+    .regex(/^[^\p{Cc}]+$/u)
+    .optional()
+    .meta({ description: 'A file name in the backup directory, or an absolute path. It must not exist yet.' }),
+})
+
+// Replies
+
+const at = z.iso.datetime()
+const sum = z.string()
+const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.nullable()
+const totals = { spent_usd: sum, held_usd: sum, calls: z.int(), denied: z.int() }
+const list = <Plural extends string, Row extends z.ZodType>(plural: Plural, row: Row) =>
+  z.strictObject({ [plural]: z.array(row), next_cursor: maybe(z.string()) } as { [key in Plural]: z.ZodArray<Row> } & {
+    next_cursor: z.ZodNullable<z.ZodString>
+  })
+
+export const credentialReply = z
+  .strictObject({
+    id: z.string(),
+    vendor: z.string(),
+    name: z.string(),
+    account: z.string(),
+    test: z.boolean(),
+    fingerprint: z.string(),
+    last4: z.string(),
+    created_at: at,
+    rotated_at: maybe(at),
+  })
+  .meta({ id: 'Credential' })
+export const credentialList = list('credentials', credentialReply)
+
+export const policyReply = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    version: z.int(),
+    created_at: at,
+    document: z.unknown(),
+  })
+  .meta({ id: 'Policy' })
+export const policyList = list('policies', policyReply.omit({ document: true }).extend({ versions: z.int() }))
+export const policyVersions = list('versions', policyReply)
+export const policyTestReply = z.strictObject({
+  verdict: z.enum(['allow', 'deny', 'would_deny']),
+  code: maybe(z.string()),
+  rule: maybe(z.string()),
+  message: maybe(z.string()),
+  operation: maybe(z.string()),
+  effect: maybe(z.string()),
+  quoted_usd: maybe(sum),
+})
+
+const keyShape = {
+  id: z.string(),
+  name: z.string(),
+  public_id: z.string(),
+  last4: z.string(),
+  status: z.enum(['active', 'frozen', 'expired', 'revoked']),
+  policy: z.string(),
+  policy_id: z.string(),
+  credentials: z.array(z.string()),
+  parent_id: maybe(z.string()),
+  root_id: z.string(),
+  run: maybe(z.string()),
+  run_cap_usd: maybe(sum),
+  test: z.boolean(),
+  created_at: at,
+  expires_at: maybe(at),
+  last_used_at: maybe(at),
+  revoked_at: maybe(at),
+  revoke_reason: maybe(z.string()),
+}
+export const keyReply = z.strictObject(keyShape).meta({ id: 'Key' })
+export const keyList = list('keys', keyReply)
+export const keyDetail = z
+  .strictObject({
+    ...keyShape,
+    spent_usd: sum,
+    held_usd: sum,
+    calls: z.int(),
+    denied: z.int(),
+    budgets: z.array(
+      z.strictObject({
+        label: z.string(),
+        rule: z.string(),
+        cap_usd: sum,
+        spent_usd: sum,
+        held_usd: sum,
+        left_usd: sum,
+        resets_at: maybe(at),
+        enforced: z.boolean(),
+      }),
+    ),
+    effective_policy: z.strictObject({
+      name: z.string(),
+      version: z.int(),
+      mode: z.enum(['enforce', 'observe']),
+      timezone: z.string(),
+      rate_limit_per_minute: maybe(z.int()),
+      approval_above_usd: maybe(sum),
+      require_reason: z.boolean(),
+      document: z.unknown(),
+      narrowings: z.array(z.unknown()),
+      vendors: z.record(
+        z.string(),
+        z.strictObject({
+          permit: z.array(z.string()),
+          max_amount_usd: maybe(sum),
+          customers: maybe(z.array(z.string())),
+          currencies: maybe(z.array(z.string())),
+          recipients: maybe(z.array(z.string())),
+          senders: maybe(z.array(z.string())),
+          beneficiaries: z.array(z.string()),
+          connected_accounts: z.array(z.string()),
+          callback_hosts: z.array(z.string()),
+        }),
+      ),
+    }),
+  })
+  .meta({ id: 'KeyDetail' })
+export const issuedKey = z
+  .strictObject({
+    id: z.string(),
+    key: z.string(),
+    presentations: z.record(z.string(), z.unknown()),
+    expires_at: maybe(at),
+    name: z.string(),
+    policy: z.string(),
+    run: maybe(z.string()),
+    parent_id: maybe(z.string()),
+    test: z.boolean(),
+  })
+  .meta({ id: 'IssuedKey', description: 'The only reply that holds a vault key. It is shown once.' })
+export const revokedReply = z.strictObject({ id: z.string(), revoked_at: at, in_flight: z.array(z.string()) })
+
+const freeze = z.strictObject({
+  scope: z.enum(['all', 'key', 'run', 'vendor']),
+  key: z.string().optional(),
+  run: z.string().optional(),
+  vendor: z.string().optional(),
+  at,
+  reason: maybe(z.string()),
+})
+export const freezeList = list('freezes', freeze)
+
+export const runReply = z
+  .strictObject({
+    run: z.string(),
+    key_id: z.string(),
+    ...totals,
+    by_vendor: z.record(z.string(), sum),
+    first_at: at,
+    last_at: at,
+  })
+  .meta({ id: 'Run' })
+export const runList = list('runs', runReply)
+export const spendReply = z.strictObject({
+  rows: z.array(z.object(totals).catchall(z.string())),
+  total: z.strictObject(totals),
+})
+
+export const callReply = z
+  .strictObject({
+    id: z.string(),
+    at,
+    key_id: z.string(),
+    run: z.string(),
+    vendor: z.string(),
+    surface: z.string(),
+    method: z.string(),
+    path: z.string(),
+    operation: maybe(z.string()),
+    effect: maybe(z.string()),
+    direction: z.string(),
+    state,
+    basis: z.string(),
+    quoted_usd: sum,
+    reserved_usd: sum,
+    settled_usd: sum,
+    settled_at: maybe(at),
+    customer: maybe(z.string()),
+    object: maybe(z.string()),
+    reason: maybe(z.string()),
+    replay_of: maybe(z.string()),
+    count: z.int(),
+    look_ups: z.int(),
+    request_sha256: z.string(),
+    decision: z.strictObject({
+      verdict: z.string(),
+      code: maybe(z.string()),
+      rule: maybe(z.string()),
+      message: maybe(z.string()),
+    }),
+    upstream: z.strictObject({ status: maybe(z.int()), request_id: maybe(z.string()), ms: maybe(z.number()) }),
+  })
+  .meta({ id: 'Call' })
+export const callList = list('calls', callReply)
+
+export const ratesReply = z.strictObject({ ...ratesShape, as_of: maybe(date) })
+export const pricesReply = z.strictObject({
+  as_of: maybe(date),
+  max_age_days: z.int(),
+  safety: z.string(),
+  prefixes: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.string()))),
+  flat: z.record(z.string(), z.string()),
+  source: z.string().optional(),
+})
+export const verifyReply = z.strictObject({ ok: z.boolean(), faults: z.array(z.string()) })
+export const backupReply = z.strictObject({ file: z.string(), bytes: z.int(), at })
+export const problemReply = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    errors: z.array(z.strictObject({ path: z.string(), message: z.string(), at: z.string().optional() })),
+  })
+  .meta({ id: 'Problem' })
+
+// Faults
+
+/** What zod found, in sentences that repeat nothing of the request but names in plain lower case. */
+export function faultsOf(error: z.ZodError): Fault[] {
+  return error.issues.slice(0, 100).map((issue) => {
+    const path = issue.path.map((step) => (/^[A-Za-z0-9_]{1,40}$/.test(String(step)) ? String(step) : '*')).join('.')
+    if (issue.code === 'unrecognized_keys') return { path, message: unknownNames(issue.keys) }
+    if (issue.code === 'invalid_key')
+      return { path: path.replace(/[^.]*$/, '*'), message: 'has a name that is not allowed here' }
+    if (issue.code === 'invalid_type' && /received undefined$/.test(issue.message))
+      return { path, message: 'is missing' }
+    return { path, message: issue.message }
+  })
+}
+
+// A secret pasted in the wrong place may stand as a name, so only plain short words are repeated.
+function unknownNames(names: readonly string[]): string {
+  const plain = names.filter((found) => /^[a-z]{1,16}(?:_[a-z]{1,16}){0,3}$/.test(found))
+  if (plain.length < names.length || plain.length > 10) return 'holds a name that is not known here'
+  return `${plain.map((found) => `"${found}"`).join(', ')} ${plain.length === 1 ? 'is' : 'are'} not known here`
+}

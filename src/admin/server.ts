@@ -1,0 +1,105 @@
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+import { LedgerConflict, LedgerFault } from '../contracts/ledger.js'
+import { SealFault } from '../custody/seal.js'
+import { auditRoutes } from './audit.js'
+import { credentialRoutes } from './credentials.js'
+import type { AdminDeps } from './deps.js'
+import { Guard } from './guard.js'
+import { keyRoutes } from './keys.js'
+import { openApi } from './openapi.js'
+import { policyRoutes } from './policies.js'
+import { Problem, conflict, notFound } from './problem.js'
+import { reportRoutes } from './reports.js'
+import { answer } from './route.js'
+import type { Env, Route } from './route.js'
+import { tableRoutes } from './tables.js'
+
+/**
+ * The admin API (contract §5) with health, readiness and metrics. To be served by @hono/node-server, which hands
+ * over the node:http request that the guard looks at. Every route under /admin/v1 passes the guard: routes are
+ * registered in one place, from one table, and there is no middleware to forget.
+ */
+export function createAdmin(deps: AdminDeps): Hono<Env> {
+  const guard = new Guard(deps)
+  const routes: readonly Route[] = [
+    ...credentialRoutes(deps),
+    ...policyRoutes(deps),
+    ...keyRoutes(deps),
+    ...reportRoutes(deps),
+    ...tableRoutes(deps),
+    ...auditRoutes(deps),
+  ]
+  const document = JSON.stringify(openApi(routes, deps.version))
+  const app = new Hono<Env>()
+
+  for (const found of routes) {
+    app.on(found.method.toUpperCase(), found.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
+      guard.checkOrigin(context.env.incoming)
+      return closed(await answer(found, context, guard.checkToken(context.env.incoming)))
+    })
+  }
+  // Asked by load balancers under whatever name they have; neither tells anything but its own state.
+  app.get('/healthz', () => closed(json({ ok: true })))
+  app.get('/readyz', () => {
+    const { ok, faults } = deps.ready()
+    return closed(json({ ok, faults }, ok ? 200 : 503))
+  })
+  app.get('/admin/openapi.json', (context) => {
+    guard.checkOrigin(context.env.incoming)
+    return closed(new Response(document, { headers: { 'content-type': 'application/json' } }))
+  })
+  const { metrics } = deps
+  if (metrics !== undefined) {
+    app.get('/metrics', (context) => {
+      guard.checkOrigin(context.env.incoming)
+      guard.checkToken(context.env.incoming)
+      return closed(
+        new Response(metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }),
+      )
+    })
+  }
+  app.notFound((context) => {
+    if (context.env.incoming.url?.startsWith('/admin')) {
+      try {
+        guard.checkOrigin(context.env.incoming)
+        guard.checkToken(context.env.incoming)
+      } catch (fault) {
+        return refusal(deps, fault, context)
+      }
+    }
+    return closed(notFound('path or method').response())
+  })
+  app.onError((fault, context) => refusal(deps, fault, context))
+  return app
+}
+
+/** The one place where a fault becomes a reply. What is not for the operator's eyes goes to `onFault` instead. */
+function refusal(deps: AdminDeps, fault: unknown, context: Context<Env>): Response {
+  if (fault instanceof Problem) return closed(fault.response())
+  if (fault instanceof LedgerConflict) return closed(conflict(fault.message).response())
+  // The reader went away in the middle of its body; nobody is left to tell.
+  if (!context.req.raw.signal.aborted) deps.onFault?.(fault)
+  if (fault instanceof LedgerFault) {
+    return closed(
+      new Problem(
+        'ledger_unavailable',
+        'The ledger could not do this. Nothing was half-written. See the server log.',
+      ).response(),
+    )
+  }
+  if (fault instanceof SealFault) return closed(new Problem('vault_unavailable', fault.message).response())
+  return closed(new Problem('internal', 'This is a fault of spendgate. See the server log.').response())
+}
+
+const json = (value: unknown, status = 200): Response =>
+  new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+
+/** Replies are for the asker alone: kept by no cache, sniffed by no browser, shown in no frame. */
+function closed(response: Response): Response {
+  response.headers.set('cache-control', 'no-store')
+  response.headers.set('x-content-type-options', 'nosniff')
+  response.headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+  response.headers.set('referrer-policy', 'no-referrer')
+  return response
+}

@@ -1,0 +1,422 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { parseUsd } from '../contracts/money.js'
+import { packageVersion } from '../package-root.js'
+import { openContext, type Context, type GlobalOptions, type Verb } from './context.js'
+import { CliFault, Exit } from './exit.js'
+import type { Io } from './io.js'
+import { json, safe, styleFor } from './output.js'
+import { secretOnCommandLine } from './secrets.js'
+
+/** Runs one command line (without node and script) and says with which code the process should end. Never throws for a fault. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const jsonWanted = argv.includes('--json')
+  const leaked = secretOnCommandLine(argv)
+  if (leaked !== null) return complain(io, jsonWanted, leaked)
+  let exit: number = Exit.ok
+  const program = buildProgram(io, async (command, load, args) => {
+    const { context, close } = openContext(io, command.optsWithGlobals<GlobalOptions>())
+    try {
+      const verb = (await load()) as Loose
+      exit = await verb(context, command.opts(), ...args)
+    } finally {
+      await close()
+    }
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError)
+      return HELP_CODES.has(error.code) && error.exitCode === 0 ? Exit.ok : Exit.usage
+    return complain(io, jsonWanted, error)
+  }
+}
+
+type Loose = (context: Context, options: unknown, ...args: readonly unknown[]) => Promise<number>
+const HELP_CODES = new Set(['commander.help', 'commander.helpDisplayed', 'commander.version'])
+
+function complain(io: Io, jsonWanted: boolean, error: unknown): number {
+  const fault = asFault(error)
+  const { code = 'failure', lines = [] } = fault.more
+  if (jsonWanted) {
+    io.err.write(`${json({ error: { code, message: fault.message, errors: lines, exit: fault.exit } }, false)}\n`)
+    return fault.exit
+  }
+  const style = styleFor(io.err.tty, io.env, true)
+  io.err.write(`${style.paint('bad', 'spendgate:')} ${safe(fault.message)}\n`)
+  for (const { at, message } of lines) io.err.write(`  ${safe(at === '' ? message : `${at} ${message}`)}\n`)
+  if (!(error instanceof CliFault) && io.env.SPENDGATE_LOG_LEVEL === 'debug' && error instanceof Error) {
+    io.err.write(`${safe(error.stack ?? '').replaceAll('\ufffd', '\n')}\n`)
+  }
+  return fault.exit
+}
+
+/** Faults of the server's own parts, where a command works on the data directory itself. Known by name: importing them would cost their modules. */
+const CODES: Readonly<Record<string, readonly [exit: number, code: string]>> = {
+  SealFault: [Exit.authentication, 'vault'],
+  CustodyFault: [Exit.failure, 'custody'],
+  LedgerFault: [Exit.failure, 'ledger'],
+}
+
+function asFault(error: unknown): CliFault {
+  if (error instanceof CliFault) return error
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
+  const [exit, code] = CODES[name] ?? [Exit.failure, 'unexpected']
+  return new CliFault(exit, message, { code, cause: error })
+}
+
+type Perform = (command: Command, load: () => Promise<Verb>, args: readonly unknown[]) => Promise<void>
+
+/**
+ * The whole command tree. A verb's module is imported when the verb runs, so that a wrong flag or a look at the help
+ * costs neither a database binding nor an HTTP client.
+ */
+export function buildProgram(io: Pick<Io, 'out' | 'err' | 'env'>, perform: Perform): Command {
+  const program = new Command('spendgate')
+    .description('A gate between an AI agent and the vendors it can spend money at.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .option('--json', 'reply with JSON on stdout: one object, or a line each for streams')
+    .option('--url <url>', 'admin API of the server (SPENDGATE_URL; http://127.0.0.1:4243)')
+    .option('--data-dir <dir>', 'where database, master key and admin token are (SPENDGATE_DATA_DIR)')
+    .option('--no-color', 'plain text (as NO_COLOR does)')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      // A value after = may be anything, even a secret under a misspelt flag.
+      outputError: (text, write) =>
+        write(
+          `spendgate: ${safe(text.trimEnd().replaceAll('\n', ' '))
+            .replace(/^error: /, '')
+            .replace(/('--?[\w-]+)=[^']*'/g, "$1'")}\n`,
+        ),
+    })
+    .exitOverride()
+    .addHelpText('after', EPILOGUE)
+
+  const lazily = (command: Command, load: () => Promise<Verb>): Command =>
+    command.action(async (...given: readonly unknown[]) => perform(command, load, given.slice(0, -2)))
+
+  serveAndDemo(program, lazily)
+  setUp(program, lazily)
+  grant(program, lazily)
+  watch(program, lazily)
+  keep(program, lazily)
+  return program
+}
+
+const EPILOGUE = `
+Examples:
+  spendgate demo                      see it work; no account needed
+  spendgate init                      your own vendor key, a policy and a vault key
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 authentication, 5 denied by policy, 6 server unreachable.
+`
+
+type Lazily = (command: Command, load: () => Promise<Verb>) => Command
+
+function serveAndDemo(program: Command, lazily: Lazily): void {
+  const serve = program
+    .command('serve')
+    .description('open the agent port and the admin port, and stay')
+    .option('--host <address>', 'agent listener (127.0.0.1)')
+    .option('--port <port>', 'agent listener (4242)', port)
+    .option('--admin-host <address>', 'admin listener (127.0.0.1)')
+    .option('--admin-port <port>', 'admin listener (4243)', port)
+    .option('--tls-cert <file>', 'certificate of the admin listener')
+    .option('--tls-key <file>', 'its private key')
+    .option('--insecure-admin', 'let the admin port listen beyond loopback without TLS')
+    .option('--stripe-upstream <origin>', 'another origin for Stripe; plain http only to loopback')
+    .option('--twilio-upstream <origin>', 'another origin for Twilio')
+    .option('--resend-upstream <origin>', 'another origin for Resend')
+    .option('--upstream-timeout-ms <ms>', 'how long a vendor may take (60000)', wholeNumber)
+    .option('--drain-ms <ms>', 'how long calls may finish at the end (25000)', wholeNumber)
+    .option('--log-level <level>', 'silent, error, warn, info or debug')
+    .addHelpText(
+      'after',
+      '\nSecrets come from files and the environment only: SPENDGATE_ADMIN_TOKEN and SPENDGATE_MASTER_KEY, or _FILE of either.\n',
+    )
+  lazily(serve, async () => (await import('./verbs/serve.js')).serve)
+
+  const demo = program
+    .command('demo')
+    .description('start vendor simulators, an agent that goes wrong on purpose, and the dashboard')
+    .option('--stay', 'keep serving after the story')
+  lazily(demo, async () => (await import('./verbs/demo.js')).demo)
+
+  lazily(
+    program.command('doctor').description('look at everything that commonly goes wrong'),
+    async () => (await import('./verbs/doctor.js')).doctor,
+  )
+}
+
+function setUp(program: Command, lazily: Lazily): void {
+  const init = program
+    .command('init')
+    .description('store a vendor key, write a policy and make a vault key under it')
+    .option('--vendor <name>', 'stripe, twilio or resend; may be repeated', collect)
+    .option('--daily-cap <usd>', 'cap a day in USD over everything the key does', dollars)
+    .option('--customer <id>', 'allow this customer only; may be repeated', collect)
+    .option('--sender <address>', 'number or mail address messages come from; may be repeated', collect)
+    .option('--recipient <address>', 'number, address or pattern they may go to; may be repeated', collect)
+    .option('--preset <name>', 'start from this policy in policies/presets')
+    .option('--name <name>', 'name of policy and key')
+    .option('--policy-file <file>', 'where to write the policy (NAME.yaml)')
+    .option('--expires <span>', 'life of the key, such as 8h', duration)
+    .option('--account-sid <sid>', 'Twilio account (AC…)')
+    .option('--api-key-sid <sid>', 'Twilio API key (SK…); without it the secret is the auth token')
+    .option('--secret-stdin', 'read the vendor key from standard input (one vendor)')
+    .option('--secret-env <name>', 'take it from this variable; VENDOR=NAME with several vendors', collect)
+    .option('--secret-file <file>', 'take it from this file; VENDOR=FILE with several vendors', collect)
+  lazily(init, async () => (await import('./verbs/init.js')).init)
+
+  const credential = program.command('credential').description("the vendors' real keys")
+  const add = credential
+    .command('add')
+    .description('store a credential')
+    .argument('<vendor>', 'stripe, twilio or resend')
+  secretFlags(add.option('--name <name>', 'what to call it (the name of the vendor)'))
+  lazily(add, async () => (await import('./verbs/credential.js')).add)
+  lazily(credential.command('list').description('list them'), async () => (await import('./verbs/credential.js')).list)
+  const show = credential.command('show').description('show one').argument('<credential>', 'id or name')
+  lazily(show, async () => (await import('./verbs/credential.js')).show)
+  const rotate = credential.command('rotate').description('replace its secret').argument('<credential>', 'id or name')
+  secretFlags(rotate)
+  lazily(rotate, async () => (await import('./verbs/credential.js')).rotate)
+  const remove = credential.command('remove').description('delete it').argument('<credential>', 'id or name')
+  lazily(remove, async () => (await import('./verbs/credential.js')).remove)
+}
+
+function secretFlags(command: Command): Command {
+  return command
+    .option('--account-sid <sid>', 'Twilio account (AC…)')
+    .option('--api-key-sid <sid>', 'Twilio API key (SK…); without it the secret is the auth token')
+    .option('--secret-stdin', 'read the secret from standard input')
+    .option('--secret-env <name>', 'take the secret from this environment variable')
+    .option('--secret-file <file>', 'take the secret from this file')
+    .addHelpText(
+      'after',
+      '\nThe secret is asked for without echo when no source is given. It is never taken from the command line.\n',
+    )
+}
+
+function grant(program: Command, lazily: Lazily): void {
+  const policy = program.command('policy').description('what agents may do')
+  const add = policy
+    .command('add')
+    .description('store the next version of a policy')
+    .argument('<file>', 'YAML or JSON; - for standard input')
+  lazily(add, async () => (await import('./verbs/policy.js')).add)
+  const check = policy
+    .command('check')
+    .description('look for faults without storing anything')
+    .argument('<file>', 'YAML or JSON; - for standard input')
+  lazily(check, async () => (await import('./verbs/policy.js')).check)
+  lazily(policy.command('list').description('list policies'), async () => (await import('./verbs/policy.js')).list)
+  const show = policy.command('show').description('print a policy').argument('<policy>', 'NAME or NAME@VERSION')
+  lazily(show, async () => (await import('./verbs/policy.js')).show)
+  const versions = policy.command('versions').description('list the versions of a policy').argument('<name>')
+  lazily(versions, async () => (await import('./verbs/policy.js')).versions)
+
+  const key = program.command('key').description('vault keys: what agents hold')
+  const create = key
+    .command('create')
+    .description('make a vault key; it is shown once')
+    .argument('<name>')
+    .requiredOption('--policy <policy>', 'NAME or NAME@VERSION')
+    .requiredOption('--credential <credential...>', 'id or name; several for several vendors')
+    .option('--expires <span>', 'such as 8h; the policy may set a default', duration)
+    .option('--run <run>', 'bind the key to this run', runId)
+    .addHelpText(
+      'after',
+      '\nExample:\n  spendgate key create refunds-bot --policy support-refunds --credential main --expires 8h\n',
+    )
+  lazily(create, async () => (await import('./verbs/key.js')).create)
+  const list = key.command('list').description('list keys').option('--limit <n>', 'at most this many', wholeNumber)
+  lazily(list, async () => (await import('./verbs/key.js')).list)
+  const show_ = key.command('show').description('show one').argument('<key>', 'id or name')
+  lazily(show_, async () => (await import('./verbs/key.js')).show)
+  const narrow = key
+    .command('narrow')
+    .description('tighten a key and its children; this cannot be undone')
+    .argument('<key>', 'id or name')
+    .argument('<file>', 'part of a policy, YAML or JSON; - for standard input')
+  lazily(narrow, async () => (await import('./verbs/key.js')).narrow)
+  const revoke = key
+    .command('revoke')
+    .description('end a key and its children; this cannot be undone')
+    .argument('<key>', 'id or name')
+    .option('--reason <text>', 'for the record')
+  lazily(revoke, async () => (await import('./verbs/key.js')).revoke)
+  const runKey = key
+    .command('run')
+    .description('make a child key for one run')
+    .argument('<key>', 'id or name of the parent')
+    .option('--run <run>', 'run id; made up when absent', runId)
+    .option('--cap <usd>', 'cap over the whole run', dollars)
+    .option('--expires <span>', 'such as 2h', duration)
+  lazily(runKey, async () => (await import('./verbs/key.js')).run)
+}
+
+function watch(program: Command, lazily: Lazily): void {
+  const runs = program.command('runs').description('pieces of agent work')
+  const list = runs
+    .command('list')
+    .description('list runs, the latest first')
+    .option('--key <key>', 'of this key')
+    .option('--limit <n>', 'at most this many', wholeNumber)
+  lazily(list, async () => (await import('./verbs/runs.js')).list)
+  const show = runs
+    .command('show')
+    .description('show one with its calls')
+    .argument('<run>')
+    .option('--key <key>', 'of this key')
+  lazily(show, async () => (await import('./verbs/runs.js')).show)
+
+  const spend = program
+    .command('spend')
+    .description('what was spent')
+    .addOption(
+      new Option('--by <what>', 'one row for each')
+        .choices(['run', 'key', 'vendor', 'operation', 'day'])
+        .default('key'),
+    )
+    .option('--from <time>', 'a date, an instant, or a span back such as 24h')
+    .option('--to <time>', 'the same; the end is not included')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  spendgate spend --by day --from 30d\n  spendgate spend --by vendor --from 2026-11-01 --to 2026-12-01 --json\n',
+    )
+  lazily(spend, async () => (await import('./verbs/spend.js')).spend)
+
+  const calls = filters(program.command('calls').description('list calls, the latest first'))
+    .addOption(new Option('--state <state>', 'in this state').choices(STATES))
+    .option('--limit <n>', 'at most this many', wholeNumber)
+    .option('--cursor <cursor>', 'go on after a page (next_cursor of --json)')
+  lazily(calls, async () => (await import('./verbs/calls.js')).calls)
+
+  const tail = filters(program.command('tail').description('follow calls as they happen'))
+    .option('--denied', 'only refused ones')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  spendgate tail --denied\n  spendgate tail --vendor stripe --json | jq .decision.code\n',
+    )
+  lazily(tail, async () => (await import('./verbs/tail.js')).tail)
+
+  const explain = program
+    .command('explain')
+    .description('why a call was let through or refused')
+    .argument('<call>', 'id, from x-spendgate-call-id or "spendgate calls"')
+  lazily(explain, async () => (await import('./verbs/explain.js')).explain)
+}
+
+const STATES = ['denied', 'reserved', 'settled', 'released', 'assumed']
+
+const filters = (command: Command): Command =>
+  command
+    .option('--key <key>', 'of this key')
+    .option('--run <run>', 'of this run')
+    .option('--vendor <vendor>', 'to this vendor')
+
+function keep(program: Command, lazily: Lazily): void {
+  const scoped = (command: Command): Command =>
+    command
+      .option('--all', 'everything')
+      .option('--key <key>', 'one key and its children, by id or name')
+      .option('--run <run>', 'one run')
+      .option('--vendor <vendor>', 'one vendor')
+  const freeze = scoped(program.command('freeze').description('stop calls at once; undone by unfreeze')).option(
+    '--reason <text>',
+    'for the record',
+  )
+  lazily(freeze, async () => (await import('./verbs/freeze.js')).freeze)
+  const unfreeze = scoped(program.command('unfreeze').description('let calls pass again'))
+  lazily(unfreeze, async () => (await import('./verbs/freeze.js')).unfreeze)
+
+  const rates = program.command('rates').description('exchange rates, kept by the operator')
+  lazily(rates.command('show').description('print the table'), async () => (await import('./verbs/rates.js')).show)
+  const set = rates
+    .command('set')
+    .description('set rates: USD for one major unit')
+    .argument('<rate...>', 'such as eur=1.09')
+    .option('--as-of <date>', 'the day the rates are of (today)', date)
+    .option('--haircut <fraction>', 'added when reserving, such as 0.03', decimal)
+    .option('--max-age-days <days>', 'after which the table is stale', wholeNumber)
+    .option('--replace', 'drop the currencies that are not named')
+    .option('--confirm', 'accept a change of more than 20 %')
+  lazily(set, async () => (await import('./verbs/rates.js')).set)
+  const importRates = rates
+    .command('import')
+    .description('replace the table by a file')
+    .argument('<file>', 'YAML or JSON')
+    .option('--confirm', 'accept a change of more than 20 %')
+  lazily(importRates, async () => (await import('./verbs/rates.js')).importFile)
+
+  const prices = program.command('prices').description('price tables of the vendors')
+  const showPrices = prices.command('show').description('print a table').argument('<vendor>')
+  lazily(showPrices, async () => (await import('./verbs/prices.js')).show)
+  const importPrices = prices
+    .command('import')
+    .description('replace a table by a file')
+    .argument('<vendor>')
+    .argument('<file>', 'YAML or JSON')
+  lazily(importPrices, async () => (await import('./verbs/prices.js')).importFile)
+
+  const audit = program.command('audit').description('the hash-chained record')
+  const verify = audit
+    .command('verify')
+    .description('check the chain of an export, or of the server')
+    .argument('[file]', 'an export')
+  lazily(verify, async () => (await import('./verbs/audit.js')).verify)
+  const exported = audit
+    .command('export')
+    .description('write every entry as NDJSON')
+    .option('--output <file>', 'to this file instead of stdout')
+  lazily(exported, async () => (await import('./verbs/audit.js')).exportAll)
+
+  const backup = program
+    .command('backup')
+    .description('copy the database of the running server')
+    .argument('<file>', 'must not exist yet')
+  lazily(backup, async () => (await import('./verbs/backup.js')).backup)
+
+  const db = program.command('db').description('work on the data directory itself, while the server is stopped')
+  lazily(
+    db.command('verify').description('prove the chain and every total against the entries'),
+    async () => (await import('./verbs/db.js')).verify,
+  )
+  lazily(
+    db.command('rotate-master-key').description('seal every credential under a new master key'),
+    async () => (await import('./verbs/db.js')).rotateMasterKey,
+  )
+  lazily(
+    db.command('reset-admin-token').description('make a new admin token'),
+    async () => (await import('./verbs/db.js')).resetAdminToken,
+  )
+
+  const completion = program
+    .command('completion')
+    .description('print a completion script')
+    .addArgument(program.createArgument('<shell>').choices(['bash', 'zsh', 'fish']))
+  lazily(completion, async () => (await import('./verbs/completion.js')).completion)
+}
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
+
+// Values stay text: the admin API takes text, and money must not become a number on the way.
+const checked =
+  (grammar: RegExp, what: string) =>
+  (value: string): string => {
+    if (grammar.test(value)) return value
+    throw new InvalidArgumentError(what)
+  }
+const wholeNumber = checked(/^[1-9]\d{0,8}$/, 'Expected a whole number above zero.')
+const port = checked(/^(?:0|[1-9]\d{0,4})$/, 'Expected a port number.')
+const duration = checked(/^\d{1,9}[smhd]$/, 'Expected a span such as 30m, 8h or 7d.')
+const date = checked(/^\d{4}-\d{2}-\d{2}$/, 'Expected a date such as 2026-11-20.')
+const decimal = checked(/^(?:0|[1-9]\d*)(?:\.\d+)?$/, 'Expected a decimal such as 0.03.')
+const runId = checked(/^[A-Za-z0-9_-]{1,64}$/, 'Expected 1 to 64 letters, digits, _ and -.')
+const dollars = (value: string): string => {
+  if (parseUsd(value) !== null) return value
+  throw new InvalidArgumentError('Expected US dollars such as 50 or 12.50.')
+}

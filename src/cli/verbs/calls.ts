@@ -1,0 +1,73 @@
+import type { Context } from '../context.js'
+import { Exit } from '../exit.js'
+import { keyId } from '../find.js'
+import { dollars, dollarsOrDash, instant, table, type Cell, type Tone } from '../output.js'
+import type { CallReply } from '../replies.js'
+
+interface CallsOptions {
+  readonly key?: string
+  readonly run?: string
+  readonly vendor?: string
+  readonly state?: string
+  readonly limit?: string
+  readonly cursor?: string
+}
+
+export async function calls(context: Context, options: CallsOptions): Promise<number> {
+  const api = await context.api()
+  const key = options.key === undefined ? undefined : await keyId(api, options.key)
+  const { run, vendor, state, cursor } = options
+  const limit = Number(options.limit ?? LISTED_DEFAULT)
+  const found = await api.pages<CallReply>('/calls', 'calls', limit, { key, run, vendor, state, cursor })
+  if (context.json) context.reply({ calls: found.rows, next_cursor: found.next })
+  else if (found.rows.length === 0) context.say('There are no such calls.')
+  else {
+    context.show(callTable(context, found.rows))
+    if (found.next !== null) context.say(`There are more: --limit ${limit * 2}`)
+  }
+  return Exit.ok
+}
+const LISTED_DEFAULT = 50
+
+/** Calls as a table, in the order given. */
+export const callTable = (context: Context, rows: readonly CallReply[]): string =>
+  table(context.style, COLUMNS, rows.map(row))
+
+const COLUMNS = [
+  { title: 'AT (UTC)' },
+  { title: 'CALL' },
+  { title: 'KEY' },
+  { title: 'RUN' },
+  { title: 'VENDOR' },
+  { title: 'ENDPOINT' },
+  { title: 'QUOTED', right: true },
+  { title: 'SETTLED', right: true },
+  { title: 'STATE' },
+  { title: 'STATUS', right: true },
+  { title: 'WHY' },
+]
+
+const row = (call: CallReply): Cell[] => [
+  instant(call.at),
+  call.id,
+  call.key_id,
+  call.run,
+  call.vendor,
+  `${call.method} ${call.path}`,
+  dollarsOrDash(call.quoted_usd),
+  call.state === 'settled' || call.state === 'assumed' ? dollars(call.settled_usd) : '–',
+  { text: call.state, tone: stateTone(call.state) },
+  String(call.upstream?.status ?? '–'),
+  why(call),
+]
+
+/** The denial code, or what is odd about an admitted call. */
+export function why(call: CallReply): string {
+  const times = (call.count ?? 1) > 1 ? ` ×${call.count}` : ''
+  if (call.decision.code !== null)
+    return `${call.decision.verdict === 'would_deny' ? 'would deny: ' : ''}${call.decision.code}${times}`
+  return call.replay_of === null ? '' : `replay of ${call.replay_of}`
+}
+
+export const stateTone = (state: string): Tone =>
+  state === 'denied' ? 'bad' : state === 'assumed' ? 'warn' : state === 'settled' ? 'good' : 'plain'

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** What the operator chose, checked as a whole and frozen. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly adminHost: string
+  readonly adminPort: number
+  /** Certificate and key of the admin listener, PEM; null for plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  readonly dataDir: string
+  /** Vendor name → origin that stands in for all of the vendor's hosts. */
+  readonly upstreams: ReadonlyMap<string, string>
+  readonly upstreamTimeoutMs: number
+  readonly drainMs: number
+  readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+  /** Where secrets come from; read once at start by custody. */
+  readonly secrets: Readonly<Partial<Record<SecretName, string>>>
+}
+type SecretName = 'SPENDGATE_ADMIN_TOKEN' | 'SPENDGATE_ADMIN_TOKEN_FILE' | 'SPENDGATE_MASTER_KEY' | 'SPENDGATE_MASTER_KEY_FILE'
+
+/** Everything wrong with the configuration, in one message. */
+export class ConfigFault extends Error {
+  override readonly name = 'ConfigFault'
+}
+
+const UPSTREAM_VENDORS = ['stripe', 'twilio', 'resend'] as const
+const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
+
+/** Names of flags and variables, for help texts: `--admin-port` is SPENDGATE_ADMIN_PORT. */
+export const SETTINGS = [
+  'host', 'port', 'admin-host', 'admin-port', 'data-dir', 'tls-cert', 'tls-key', 'stripe-upstream', 'twilio-upstream', 'resend-upstream',
+  'upstream-timeout-ms', 'drain-ms', 'log-level',
+] as const
+
+/**
+ * @param flags kebab-case names without dashes; a flag wins over its variable
+ * @throws ConfigFault naming every fault at once
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, string | undefined>> = {}): Config {
+  const faults: string[] = []
+  const value = (name: (typeof SETTINGS)[number]): string | undefined => flags[name] ?? env[variable(name)]
+  const port = (name: 'port' | 'admin-port', fallback: number): number => whole(name, fallback, 0, 65_535)
+  const whole = (name: (typeof SETTINGS)[number], fallback: number, least: number, most: number): number => {
+    const text = value(name)
+    if (text === undefined) return fallback
+    if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
+    faults.push(`${variable(name)} must be a whole number from ${least} to ${most}, not «${text}».`)
+    return fallback
+  }
+  const upstreams = new Map<string, string>()
+  for (const vendor of UPSTREAM_VENDORS) {
+    const text = value(`${vendor}-upstream`)
+    if (text === undefined) continue
+    const fault = upstreamFault(text)
+    if (fault) faults.push(`${variable(`${vendor}-upstream`)} ${fault}`)
+    else upstreams.set(vendor, new URL(text).origin)
+  }
+  const adminHost = value('admin-host') ?? '127.0.0.1'
+  const tls = readTls(value('tls-cert'), value('tls-key'), faults)
+  if (!LOOPBACK.has(adminHost) && tls === null && flags['insecure-admin'] === undefined) {
+    faults.push(
+      `The admin listener may leave loopback (${adminHost}) only with TLS: set SPENDGATE_TLS_CERT and SPENDGATE_TLS_KEY, or accept plain HTTP with --insecure-admin.`,
+    )
+  }
+  if (env.DATABASE_URL) faults.push('DATABASE_URL is set, but this version keeps its ledger in SQLite only. Unset it; the ledger lives in SPENDGATE_DATA_DIR.')
+  const logLevel = value('log-level') ?? 'info'
+  if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number])) faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
+  const config: Config = {
+    host: value('host') ?? '127.0.0.1',
+    port: port('port', 4242),
+    adminHost,
+    adminPort: port('admin-port', 4243),
+    tls,
+    dataDir: dataDirOf(env, value('data-dir')),
+    upstreams,
+    upstreamTimeoutMs: whole('upstream-timeout-ms', 60_000, 1, 600_000),
+    drainMs: whole('drain-ms', 25_000, 0, 600_000),
+    logLevel: logLevel as Config['logLevel'],
+    secrets: Object.freeze({
+      ...pick(env, 'SPENDGATE_ADMIN_TOKEN'),
+      ...pick(env, 'SPENDGATE_ADMIN_TOKEN_FILE'),
+      ...pick(env, 'SPENDGATE_MASTER_KEY'),
+      ...pick(env, 'SPENDGATE_MASTER_KEY_FILE'),
+    }),
+  }
+  if (config.port !== 0 && config.port === config.adminPort && config.host === config.adminHost) {
+    faults.push(`The agent port and the admin port must differ; both are ${config.port}.`)
+  }
+  if (faults.length > 0) throw new ConfigFault(faults.join('\n'))
+  return Object.freeze(config)
+}
+
+/** The data directory, also for commands that run beside the server. */
+export function dataDirOf(env: Readonly<Record<string, string | undefined>>, flag?: string): string {
+  const given = flag ?? env.SPENDGATE_DATA_DIR
+  if (given) return resolve(given)
+  return join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'spendgate')
+}
+
+const variable = (name: string): string => `SPENDGATE_${name.toUpperCase().replaceAll('-', '_')}`
+const pick = (env: Readonly<Record<string, string | undefined>>, name: SecretName): Partial<Record<SecretName, string>> =>
+  env[name] ? { [name]: env[name] } : {}
+
+function upstreamFault(text: string): string | null {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `must be an origin such as https://api.stripe.com, not «${text}».`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') return `must be an origin without path, query or credentials, not «${text}».`
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (url.protocol === 'http:' && !LOOPBACK.has(host)) return `may use plain http only to loopback, not to «${url.hostname}»: the real key would travel in the clear.`
+  return null
+}
+
+function readTls(cert: string | undefined, key: string | undefined, faults: string[]): Config['tls'] {
+  if (cert === undefined && key === undefined) return null
+  if (cert === undefined || key === undefined) {
+    faults.push('SPENDGATE_TLS_CERT and SPENDGATE_TLS_KEY go together; only one is set.')
+    return null
+  }
+  try {
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+  } catch (cause) {
+    faults.push(`The TLS files cannot be read: ${(cause as Error).message}`)
+    return null
+  }
+}

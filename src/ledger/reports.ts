@@ -1,0 +1,244 @@
+import type Database from 'better-sqlite3'
+import type { CallState } from '../contracts/call.js'
+import type { CallFilter, CallRow, EntryRow, Page, Paged, RunRow, SpendBy, SpendRow } from '../contracts/ledger.js'
+import { usd, type Usd } from '../contracts/money.js'
+import type { Decision } from '../contracts/policy.js'
+import { callId } from './ids.js'
+
+const DAY_MS = 86_400_000
+
+/** Reads for people and programs. Sums come from tables the admissions keep, so none of them grows with the ledger. */
+export class Reports {
+  readonly #db: Database.Database
+  readonly #call: Database.Statement
+  readonly #after: Database.Statement
+
+  constructor(db: Database.Database) {
+    this.#db = db
+    this.#call = db.prepare('select * from calls where seq = ?').safeIntegers()
+    this.#after = db.prepare('select * from calls where seq > ? order by seq limit ?').safeIntegers()
+  }
+
+  call(seq: number): CallRow | null {
+    const row = this.#call.get(seq) as Row | undefined
+    return row ? rowOf(row) : null
+  }
+
+  callsAfter(seq: number, limit: number): readonly CallRow[] {
+    return (this.#after.all(seq, limit) as Row[]).map(rowOf)
+  }
+
+  /** Newest first. */
+  calls(filter: CallFilter, page: Page): Paged<CallRow> {
+    const where: string[] = ['seq < ?']
+    const values: unknown[] = [page.cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(page.cursor)]
+    for (const [column, value] of [['key_id', filter.key], ['run', filter.run], ['vendor', filter.vendor], ['state', filter.state]] as const) {
+      if (value === undefined) continue
+      where.push(`${column} = ?`)
+      values.push(value)
+    }
+    const rows = this.#db.prepare(`select * from calls where ${where.join(' and ')} order by seq desc limit ?`).safeIntegers().all(...values, page.limit + 1) as Row[]
+    const found = rows.slice(0, page.limit).map(rowOf)
+    return { rows: found, next: rows.length > page.limit ? String(found.at(-1)!.seq) : null }
+  }
+
+  /**
+   * Sums over calls that began in [from, to). Whole UTC days come from the daily sums, the edges from the rows
+   * themselves.
+   */
+  spend(by: SpendBy, range: { readonly from?: number; readonly to?: number }): readonly SpendRow[] {
+    const sums = new Map<string, { spent: bigint; held: bigint; calls: number; denied: number }>()
+    const add = (rows: Sum[]): void => {
+      for (const row of rows) {
+        const sum = sums.get(row.by) ?? { spent: 0n, held: 0n, calls: 0, denied: 0 }
+        sums.set(row.by, {
+          spent: sum.spent + row.spent,
+          held: sum.held + row.held,
+          calls: sum.calls + Number(row.calls),
+          denied: sum.denied + Number(row.denied),
+        })
+      }
+    }
+    const from = range.from ?? Number.NEGATIVE_INFINITY
+    const to = range.to ?? Number.POSITIVE_INFINITY
+    const firstDay = Number.isFinite(from) ? Math.ceil(from / DAY_MS) : null
+    const lastDay = Number.isFinite(to) ? Math.floor(to / DAY_MS) : null
+    if (firstDay !== null && lastDay !== null && firstDay > lastDay) add(this.#edge(by, from, to))
+    else {
+      add(this.#days(by, firstDay, lastDay))
+      if (firstDay !== null && firstDay * DAY_MS > from) add(this.#edge(by, from, firstDay * DAY_MS))
+      if (lastDay !== null && lastDay * DAY_MS < to) add(this.#edge(by, lastDay * DAY_MS, to))
+    }
+    return [...sums].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([name, sum]) => ({ by: name, ...sum, spent: usd(sum.spent), held: usd(sum.held) }))
+  }
+
+  #days(by: SpendBy, first: number | null, last: number | null): Sum[] {
+    const column = { run: 'run', key: 'key_id', vendor: 'vendor', operation: 'operation', day: 'day' }[by]
+    return this.#db
+      .prepare(
+        `select ${column} as "by", sum(spent) as spent, sum(held) as held, sum(calls) as calls, sum(denied) as denied
+         from tallies where day >= ? and day < ? group by 1`,
+      )
+      .safeIntegers()
+      .all(first === null ? '' : dayLabel(first), last === null ? '9' : dayLabel(last)) as Sum[]
+  }
+
+  #edge(by: SpendBy, from: number, to: number): Sum[] {
+    const column = { run: 'run', key: 'key_id', vendor: 'vendor', operation: `coalesce(operation, '')`, day: `strftime('%Y-%m-%d', at / 1000, 'unixepoch')` }[by]
+    return this.#db
+      .prepare(
+        `select ${column} as "by", sum(settled) as spent, sum(case when state = 'reserved' then reserved else 0 end) as held,
+           sum(count) as calls, sum(case when state = 'denied' then count else 0 end) as denied
+         from calls where seq >= ? and seq < ? and at >= ? and at < ? group by 1`,
+      )
+      .safeIntegers()
+      .all(this.#seqAt(from), this.#seqAt(to), from, to) as Sum[]
+  }
+
+  /** The first row that began at or after an instant, by halving: rows are in the order of time, and an index would cost every call. */
+  #seqAt(at: number): number {
+    const ends = this.#db.prepare('select min(seq) as low, max(seq) as high from calls').get() as { low: number | null; high: number | null }
+    if (ends.low === null || ends.high === null) return 0
+    const next = this.#db.prepare('select seq, at from calls where seq >= ? order by seq limit 1')
+    let low = ends.low
+    let high = ends.high + 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = next.get(middle) as { seq: number; at: number } | undefined
+      if (row === undefined || row.at >= at) high = middle
+      else low = row.seq + 1
+    }
+    return low
+  }
+
+  /** Latest use first. */
+  runs(page: Page, rootId?: string): Paged<RunRow> {
+    const [lastAt, run, root] = page.cursor === undefined ? [Number.MAX_SAFE_INTEGER, '', ''] : page.cursor.split(' ')
+    const rows = this.#db
+      .prepare(
+        `select run, root_id, sum(calls) as calls, sum(denied) as denied, sum(spent) as spent, sum(held) as held, min(first_at) as first_at, max(last_at) as last_at
+         from runs where ? is null or root_id = ? group by run, root_id
+         having (max(last_at), run, root_id) < (?, ?, ?) order by max(last_at) desc, run desc, root_id desc limit ?`,
+      )
+      .safeIntegers()
+      .all(rootId ?? null, rootId ?? null, Number(lastAt), run, root, page.limit + 1) as RunSum[]
+    const found = rows.slice(0, page.limit)
+    const last = found.at(-1)
+    return {
+      rows: found.map((row) => this.#runOf(row, row.root_id)),
+      next: rows.length > page.limit && last ? `${last.last_at} ${last.run} ${last.root_id}` : null,
+    }
+  }
+
+  /** One run; over every root key that used the label when none is named. */
+  run(run: string, rootId?: string): RunRow | null {
+    const row = this.#db
+      .prepare(
+        `select run, min(root_id) as root_id, sum(calls) as calls, sum(denied) as denied, sum(spent) as spent, sum(held) as held,
+           min(first_at) as first_at, max(last_at) as last_at from runs where run = ? and (? is null or root_id = ?) group by run`,
+      )
+      .safeIntegers()
+      .get(run, rootId ?? null, rootId ?? null) as RunSum | undefined
+    return row ? this.#runOf(row, rootId) : null
+  }
+
+  #runOf(row: RunSum, rootId: string | undefined): RunRow {
+    const vendors = this.#db
+      .prepare('select vendor, sum(spent) as spent from runs where run = ? and (? is null or root_id = ?) group by vendor order by vendor')
+      .safeIntegers()
+      .all(row.run, rootId ?? null, rootId ?? null) as { vendor: string; spent: bigint }[]
+    return {
+      run: row.run,
+      keyId: row.root_id,
+      calls: Number(row.calls),
+      denied: Number(row.denied),
+      spent: usd(row.spent),
+      held: usd(row.held),
+      byVendor: Object.fromEntries(vendors.map(({ vendor, spent }): [string, Usd] => [vendor, usd(spent)])),
+      firstAt: Number(row.first_at),
+      lastAt: Number(row.last_at),
+    }
+  }
+
+  lastImplicitRun(rootId: string): { run: string; at: number } | null {
+    const row = this.#db.prepare('select run, run_source, at from calls where key_id = ? order by seq desc limit 1').get(rootId) as
+      | { run: string; run_source: string; at: number }
+      | undefined
+    return row?.run_source === 'implicit' ? { run: row.run, at: row.at } : null
+  }
+
+  /** When calls of these keys that reached the rate rule began, since an instant; oldest first. */
+  rateInstants(keys: readonly string[], since: number): number[] {
+    const find = this.#db.prepare(
+      `select at, count from calls where key_id = ? and at > ? and (code is null or code not in
+         ('key_revoked', 'key_expired', 'key_frozen', 'vendor_not_granted', 'request_malformed', 'request_ambiguous', 'operation_unknown',
+          'operation_not_allowed', 'effect_not_permitted', 'rate_limited', 'body_too_large')) order by seq desc limit 20000`,
+    )
+    const found: number[] = []
+    for (const key of keys) for (const row of find.all(key, since) as { at: number; count: number }[]) for (let i = 0; i < row.count; i++) found.push(row.at)
+    return found.sort((a, b) => a - b)
+  }
+
+  entries(afterSeq: number, limit: number): readonly EntryRow[] {
+    const rows = this.#db.prepare('select * from entries where seq > ? order by seq limit ?').safeIntegers().all(afterSeq, limit) as {
+      seq: bigint; at: bigint; kind: string; call_seq: bigint | null; amount: bigint; detail: string; hash: string
+    }[]
+    return rows.map((row) => ({
+      seq: Number(row.seq),
+      at: Number(row.at),
+      kind: row.kind,
+      callId: row.call_seq === null ? null : callId(Number(row.call_seq)),
+      amount: usd(row.amount),
+      detail: row.detail,
+      hash: row.hash,
+    }))
+  }
+}
+
+const dayLabel = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10)
+
+interface Sum { by: string; spent: bigint; held: bigint; calls: bigint; denied: bigint }
+interface RunSum { run: string; root_id: string; calls: bigint; denied: bigint; spent: bigint; held: bigint; first_at: bigint; last_at: bigint }
+interface Row {
+  seq: bigint; at: bigint; key_id: string; run: string; vendor: string; surface: string; method: string; path: string; operation: string | null
+  effect: string | null; direction: string; state: CallState; basis: string; quoted: bigint; reserved: bigint; settled: bigint; customer: string | null
+  object: string | null; reason: string | null; replay_of: bigint | null; count: bigint; look_ups: bigint; verdict: Decision['verdict']; code: string | null
+  rule: string | null; message: string | null; request_hash: string; upstream_status: bigint | null; upstream_request_id: string | null
+  upstream_ms: bigint | null; settled_at: bigint | null
+}
+
+const count = (value: bigint | null): number | null => (value === null ? null : Number(value))
+const rowOf = (row: Row): CallRow => ({
+  seq: Number(row.seq),
+  id: callId(Number(row.seq)),
+  at: Number(row.at),
+  keyId: row.key_id,
+  run: row.run,
+  vendor: row.vendor,
+  surface: row.surface,
+  method: row.method,
+  path: row.path,
+  operation: row.operation,
+  effect: row.effect,
+  direction: row.direction,
+  state: row.state,
+  basis: row.basis,
+  quoted: usd(row.quoted),
+  reserved: usd(row.reserved),
+  settled: usd(row.settled),
+  customer: row.customer,
+  object: row.object,
+  reason: row.reason,
+  replayOf: row.replay_of === null ? null : callId(Number(row.replay_of)),
+  count: Number(row.count),
+  lookUps: Number(row.look_ups),
+  verdict: row.verdict,
+  code: row.code,
+  rule: row.rule,
+  message: row.message,
+  requestHash: row.request_hash,
+  upstreamStatus: count(row.upstream_status),
+  upstreamRequestId: row.upstream_request_id,
+  upstreamMs: count(row.upstream_ms),
+  settledAt: count(row.settled_at),
+})

@@ -1,0 +1,674 @@
+import type Database from 'better-sqlite3'
+import { assert } from '../assert.js'
+import type { CallState, Denial } from '../contracts/call.js'
+import type { Clock } from '../contracts/clock.js'
+import {
+  LedgerConflict,
+  LedgerFault,
+  type Admission,
+  type CallDraft,
+  type CallFilter,
+  type CallRow,
+  type CredentialRecord,
+  type EntryRow,
+  type FreezeScope,
+  type KeyRecord,
+  type Ledger,
+  type NewKey,
+  type Page,
+  type Paged,
+  type PolicyRecord,
+  type RunRow,
+  type Settlement,
+  type SpendBy,
+  type SpendRow,
+} from '../contracts/ledger.js'
+import { usd, ZERO, type Usd } from '../contracts/money.js'
+import type { Budget, Decision, Usage } from '../contracts/policy.js'
+import { GENESIS, link } from './chain.js'
+import { Counters, type Counter } from './counters.js'
+import { callId, callSeq } from './ids.js'
+import { openDatabase } from './open.js'
+import { RateWindows } from './rate.js'
+import { Registry, scopeText } from './registry.js'
+import { Reports } from './reports.js'
+import { Tallies, type Tally } from './tallies.js'
+import { verify } from './verify.js'
+
+/** How long a settlement may wait for a call to share its commit with. */
+const SETTLE_WAIT_MS = 5
+/** A vendor forgets an idempotency key after 24 h at the earliest; an hour before that we stop trusting it. */
+const IDEMPOTENCY_MS = 23 * 3_600_000
+/** Refusals of one key and code a second that get rows of their own. */
+const DENIALS_PER_SECOND = 20
+
+interface AdmitJob {
+  readonly draft: CallDraft
+  readonly decide: (usage: Usage) => Decision
+  readonly resolve: (admission: Admission) => void
+  readonly reject: (fault: unknown) => void
+}
+
+/** A call between its admission and its outcome. */
+interface OpenCall extends Tally {
+  readonly seq: number
+  readonly reserved: bigint
+  readonly counters: readonly number[]
+  readonly credentialId: string | null
+  readonly object: string | null
+  readonly replay: boolean
+  state: CallState
+  dispatched: boolean
+}
+
+/**
+ * The ledger on one SQLite file. Admissions and settlements gather while the event loop reads requests and share one
+ * durable commit (group commit): the fsync is paid once for however many calls arrived while the last one ran.
+ * Decisions run inside that transaction, one after the other, each on totals that include the one before.
+ */
+export class SqliteLedger implements Ledger {
+  readonly #db: Database.Database
+  readonly #clock: Clock
+  readonly #registry: Registry
+  readonly #counters: Counters
+  readonly #tallies: Tallies
+  readonly #rates: RateWindows
+  readonly #reports: Reports
+  readonly #sql: Statements
+  readonly #open = new Map<number, OpenCall>()
+  readonly #implicit = new Map<string, { run: string; at: number }>()
+  readonly #denials = new Map<string, { second: number; seq: number; rows: number }>()
+  readonly #listeners = new Set<(row: CallRow) => void>()
+  #admits: AdmitJob[] = []
+  #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
+  #scheduled = false
+  #timer: NodeJS.Timeout | null = null
+  #touched: number[] = []
+  #nextCall: number
+  #nextEntry: number
+  #head: string
+  #commits = 0
+
+  constructor(db: Database.Database, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+    this.#sql = statements(db)
+    this.#registry = new Registry(db)
+    this.#counters = new Counters(db)
+    this.#tallies = new Tallies(db)
+    this.#reports = new Reports(db)
+    this.#rates = new RateWindows((key, since) => this.#reports.rateInstants(this.#registry.descendants(key), since))
+    this.#nextCall = ((db.prepare('select max(seq) as seq from calls').get() as { seq: number | null }).seq ?? 0) + 1
+    const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as { seq: number; hash: string } | undefined
+    this.#nextEntry = (last?.seq ?? 0) + 1
+    this.#head = last?.hash ?? GENESIS
+    this.#assumeStale()
+  }
+
+  /** Calls that were under way when the last process ended: nobody knows whether the vendor acted, so they count as spent. */
+  #assumeStale(): void {
+    const stale = this.#db.prepare(`select seq from calls where state = 'reserved' order by seq`).all() as { seq: number }[]
+    if (stale.length === 0) return
+    this.#transaction(() => {
+      for (const { seq } of stale) this.#settleOne(this.#load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
+    })
+    this.#touched = []
+  }
+
+  // Keys and what they rest on
+
+  findKey = (digest: string): KeyRecord | null => this.#registry.findKey(digest)
+  key = (id: string): KeyRecord | null => this.#registry.key(id)
+  keys = async (page: Page): Promise<Paged<KeyRecord>> => this.#registry.keys(page)
+  credentials = (): readonly CredentialRecord[] => this.#registry.credentials()
+  credential = (id: string): CredentialRecord | null => this.#registry.credential(id)
+  policies = (): readonly PolicyRecord[] => this.#registry.policies()
+  freezes = (): ReturnType<Ledger['freezes']> => this.#registry.freezes()
+  setting = (name: string): unknown => this.#registry.setting(name)
+
+  async addKey(key: NewKey): Promise<KeyRecord> {
+    return this.#change('key.created', key.actor, { key: key.id, name: key.name, parent: key.parentId, policy: key.policyId, run: key.run }, () =>
+      this.#registry.addKey(key),
+    )
+  }
+
+  async narrowKey(id: string, patch: unknown, actor: string): Promise<KeyRecord> {
+    return this.#change('key.narrowed', actor, { key: id, patch }, () => this.#registry.narrowKey(id, patch))
+  }
+
+  async revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
+    const key = this.#registry.key(id)
+    if (!key) throw new LedgerConflict(`There is no key ${id}.`)
+    if (key.revokedAt !== null) return { revokedAt: key.revokedAt, inFlight: this.#registry.inFlightAtRevoke(id) }
+    const covered = new Set(this.#registry.descendants(id))
+    const inFlight = [...this.#open.values()].filter((call) => call.dispatched && covered.has(call.keyId)).map((call) => callId(call.seq))
+    const revokedAt = this.#clock.now()
+    this.#change('key.revoked', actor, { key: id, reason, in_flight: inFlight }, () => this.#registry.revoke(id, reason, revokedAt, inFlight))
+    return { revokedAt, inFlight }
+  }
+
+  async freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void> {
+    this.#change('frozen', actor, { scope: scopeText(scope), reason }, () => this.#registry.freeze(scope, this.#clock.now(), reason))
+  }
+
+  async unfreeze(scope: FreezeScope, actor: string): Promise<void> {
+    this.#change('unfrozen', actor, { scope: scopeText(scope) }, () => this.#registry.unfreeze(scope))
+  }
+
+  async putCredential(record: CredentialRecord, action: Parameters<Ledger['putCredential']>[1], actor: string): Promise<void> {
+    this.#change(action, actor, { credential: record.id, vendor: record.vendor, name: record.name, fingerprint: record.fingerprint }, () =>
+      this.#registry.putCredential(record),
+    )
+  }
+
+  async removeCredential(id: string, actor: string): Promise<void> {
+    this.#change('credential.removed', actor, { credential: id }, () => this.#registry.removeCredential(id, this.#clock.now()))
+  }
+
+  /** Credentials and one setting sealed anew under another master key: all or none. */
+  async reseal(records: readonly CredentialRecord[], setting: { readonly name: string; readonly value: unknown }, actor: string): Promise<void> {
+    this.#change('master-key.rotated', actor, { credentials: records.map((record) => record.id) }, () => {
+      for (const record of records) this.#registry.putCredential(record)
+      this.#registry.putSetting(setting.name, setting.value)
+    })
+  }
+
+  async addPolicy(name: string, document: unknown, actor: string): Promise<PolicyRecord> {
+    const known = this.#registry.findPolicy(name, document)
+    if (known) return known
+    return this.#change('policy.added', actor, { name, document }, () => this.#registry.addPolicy(name, document, this.#clock.now()))
+  }
+
+  async putSetting(name: string, value: unknown, actor: string): Promise<void> {
+    this.#change('setting.changed', actor, { name, value }, () => this.#registry.putSetting(name, value))
+  }
+
+  // The life of one call
+
+  async clear(draft: CallDraft, decide: (usage: Usage) => Denial | null): Promise<Denial | null> {
+    const denial = decide(this.#usage(draft, this.#clock.now()).usage)
+    if (denial === null) this.#countRate(draft)
+    return denial
+  }
+
+  admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission> {
+    return new Promise((resolve, reject) => {
+      this.#admits.push({ draft, decide, resolve, reject })
+      if (this.#scheduled) return
+      this.#scheduled = true
+      setImmediate(this.#commit)
+    })
+  }
+
+  mayLeave(id: string): Denial | true {
+    const call = this.#open.get(callSeq(id) ?? 0)
+    assert(call !== undefined && !call.dispatched, 'a call leaves once, and only after its admission')
+    const stop = this.#registry.stops(call.keyId, call.run, call.vendor, this.#clock.now())
+    if (stop) return stop
+    call.dispatched = true
+    return true
+  }
+
+  stands(key: KeyRecord, run: string, vendor: string): Denial | true {
+    return this.#registry.stops(key.id, run, vendor, this.#clock.now()) ?? true
+  }
+
+  settle(id: string, settlement: Settlement): void {
+    const seq = callSeq(id)
+    assert(seq !== null, 'a settlement names a call')
+    this.#settlements.push({ seq, settlement })
+    this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
+  }
+
+  async flushed(): Promise<void> {
+    if (this.#settlements.length > 0) this.#commit()
+    if (this.#settlements.length > 0) throw new LedgerFault('The ledger could not write what was settled.')
+  }
+
+  readonly #commit = (): void => {
+    this.#scheduled = false
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const admits = this.#admits
+    const settlements = this.#settlements
+    this.#admits = []
+    this.#settlements = []
+    const done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[] = []
+    try {
+      this.#transaction(() => {
+        for (const { seq, settlement } of settlements) this.#settleOne(this.#open.get(seq) ?? this.#load(seq), settlement)
+        for (const job of admits) {
+          const admission = this.#decideOne(job)
+          done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
+        }
+        if (++this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#clock.now() - 2 * IDEMPOTENCY_MS)
+      })
+    } catch (cause) {
+      // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
+      for (const { admission } of done) if (admission) this.#open.delete(callSeq(admission.callId)!)
+      for (const { seq } of settlements) {
+        const call = this.#open.get(seq)
+        if (call) call.state = 'reserved'
+      }
+      this.#settlements = [...settlements, ...this.#settlements]
+      this.#timer ??= setTimeout(this.#commit, 200)
+      for (const job of admits) job.reject(cause)
+      return
+    }
+    for (const { seq } of settlements) this.#open.delete(seq)
+    for (const { job, admission, bug } of done) {
+      if (admission) job.resolve(admission)
+      else job.reject(bug)
+    }
+    this.#announce()
+  }
+
+  /** Runs one durable transaction. Faults roll back the file and what memory holds of it, and leave as LedgerFault. */
+  #transaction(work: () => void): void {
+    const entry = this.#nextEntry
+    const head = this.#head
+    const call = this.#nextCall
+    try {
+      this.#sql.begin.run()
+      work()
+      this.#counters.write()
+      this.#tallies.write()
+      this.#sql.commit.run()
+    } catch (cause) {
+      if (this.#db.inTransaction) this.#sql.rollback.run()
+      this.#counters.forget()
+      this.#tallies.forget()
+      this.#denials.clear()
+      this.#touched = []
+      this.#nextEntry = entry
+      this.#head = head
+      this.#nextCall = call
+      if (cause instanceof LedgerConflict) throw cause
+      throw new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
+    }
+  }
+
+  /** An administrator's change and its entry, in a transaction of their own. */
+  #change<T>(kind: string, actor: string, detail: object, work: () => T): T {
+    let result: T
+    try {
+      this.#transaction(() => {
+        result = work()
+        this.#entry(kind, null, 0n, JSON.stringify({ actor, ...detail }))
+      })
+    } catch (cause) {
+      this.#registry.reload()
+      throw cause
+    }
+    return result!
+  }
+
+  #decideOne({ draft, decide }: AdmitJob): Admission | Error {
+    const now = this.#clock.now()
+    const { usage, counters, earlierSeq } = this.#usage(draft, now)
+    let decision: Decision
+    try {
+      decision = decide(usage)
+    } catch (bug) {
+      return bug instanceof Error ? bug : new Error(String(bug))
+    }
+    this.#registry.used(draft.key.id, now)
+    if (draft.runSource === 'implicit') this.#implicit.set(draft.key.rootId, { run: draft.run, at: now })
+    if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code))) this.#countRate(draft)
+    return decision.verdict === 'deny' ? this.#deny(draft, decision, usage, now) : this.#reserve(draft, decision, usage, counters, earlierSeq, now)
+  }
+
+  #usage(draft: CallDraft, now: number): { usage: Usage; counters: (Counter | null)[]; earlierSeq: number | null } {
+    const keys = this.#registry.chain(draft.key.id)
+    const counters = draft.budgets.map((budget) => this.#counters.peek(budget))
+    const budgets = draft.budgets.map((budget, i) => ({ ...budget, spent: usd(counters[i]?.spent ?? 0n), held: usd(counters[i]?.held ?? 0n) }))
+    const found = draft.idempotencyHash === null ? undefined : (this.#sql.findIdempotency.get(draft.idempotencyHash) as IdempotencyRow | undefined)
+    const earlier = found && now - found.at < IDEMPOTENCY_MS ? found : undefined
+    const stands = earlier !== undefined && earlier.state !== 'denied' && earlier.state !== 'released'
+    const sameRequest = earlier?.request_hash === draft.requestHash
+    const usage: Usage = {
+      nowMs: now,
+      keys,
+      frozen: this.#frozen(draft),
+      budgets,
+      amount: stands && sameRequest ? ZERO : this.#excess(draft),
+      earlier: earlier ? { callId: callId(earlier.call_seq), sameRequest, stands } : null,
+      rate: keys.map((key, i) => (draft.perMinute[i] == null ? NO_RATE : this.#rates.read(key.id, now))),
+      rateCounted: draft.rateCounted,
+    }
+    return { usage, counters, earlierSeq: stands && sameRequest ? earlier.call_seq : null }
+  }
+
+  #frozen(draft: CallDraft): Usage['frozen'] {
+    const freeze = this.#registry.freezeOver(draft.key.id, draft.run, draft.vendor)
+    return freeze && { scope: scopeText(freeze.scope), at: freeze.at, reason: freeze.reason }
+  }
+
+  /** What a call adds: its total less what its object already counts for. */
+  #excess(draft: CallDraft): Usd {
+    if (draft.object === null || draft.credentialId === null) return draft.quoted
+    const counted = this.#sql.exposed.get(draft.credentialId, draft.object) as bigint
+    return draft.quoted > counted ? usd(draft.quoted - counted) : ZERO
+  }
+
+  #countRate(draft: CallDraft): void {
+    const now = this.#clock.now()
+    this.#registry.chain(draft.key.id).forEach((key, i) => {
+      if (draft.perMinute[i] != null) this.#rates.add(key.id, now)
+    })
+  }
+
+  #deny(draft: CallDraft, decision: Decision, usage: Usage, now: number): Admission {
+    const denial = decision.denial!
+    const burst = this.#burst(draft, denial, now)
+    const seq = burst ?? this.#nextCall++
+    const tally = tallyOf(draft, now)
+    if (burst !== null) this.#sql.countDenial.run(burst)
+    else {
+      this.#insert(seq, draft, decision, { now, state: 'denied', reserved: 0n, replayOf: null, counters: [] })
+      this.#entry('denied', seq, 0n, entryText(draft, `"code":${JSON.stringify(denial.code)}`))
+    }
+    this.#tallies.add(tally, 1, 1, 0n, 0n)
+    this.#touched.push(seq)
+    return { callId: callId(seq), decision, reserved: ZERO, remaining: tightest(usage, 0n), replayOf: null }
+  }
+
+  /** The row that further refusals of this key and code share within the second, once there are many; else null. */
+  #burst(draft: CallDraft, denial: Denial, now: number): number | null {
+    const name = `${draft.key.id}\n${denial.code}`
+    const second = Math.floor(now / 1000)
+    const recent = this.#denials.get(name)
+    if (recent === undefined || recent.second !== second) {
+      if (this.#denials.size > 10_000) this.#denials.clear()
+      this.#denials.set(name, { second, seq: this.#nextCall, rows: 1 })
+      return null
+    }
+    if (recent.rows >= DENIALS_PER_SECOND) return recent.seq
+    recent.rows++
+    recent.seq = this.#nextCall
+    return null
+  }
+
+  #reserve(draft: CallDraft, decision: Decision, usage: Usage, found: (Counter | null)[], replayOf: number | null, now: number): Admission {
+    const seq = this.#nextCall++
+    const reserved = usage.amount
+    const counters = draft.budgets.map((budget, i) => found[i] ?? this.#counters.of(budget))
+    for (const counter of counters) this.#counters.add(counter, 0n, reserved)
+    const ids = counters.map((counter) => counter.id)
+    this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
+    this.#entry('reserved', seq, reserved, entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}`))
+    if (draft.idempotencyHash !== null && replayOf === null) {
+      this.#sql.putIdempotency.run(draft.idempotencyHash, seq, draft.requestHash, now)
+    }
+    if (draft.object !== null && draft.credentialId !== null && replayOf === null) this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
+    const tally = tallyOf(draft, now)
+    this.#tallies.add(tally, 1, 0, 0n, reserved)
+    this.#open.set(seq, {
+      ...tally,
+      seq,
+      reserved,
+      counters: ids,
+      credentialId: draft.credentialId,
+      object: draft.object,
+      replay: replayOf !== null,
+      state: 'reserved',
+      dispatched: false,
+    })
+    this.#touched.push(seq)
+    return { callId: callId(seq), decision, reserved, remaining: tightest(usage, reserved), replayOf: replayOf === null ? null : callId(replayOf) }
+  }
+
+  /** Books an outcome on a reserved or assumed call. */
+  #settleOne(call: OpenCall, settlement: Settlement): void {
+    assert(call.state === 'reserved' || call.state === 'assumed', `call ${call.seq} is ${call.state} and has no outcome left to book`)
+    const now = this.#clock.now()
+    const counted = call.state === 'reserved' ? { spent: 0n, held: call.reserved } : { spent: call.reserved, held: 0n }
+    const object = settlement.object ?? call.object
+    const cost = settlement.outcome === 'released' ? 0n : settlement.outcome === 'assumed' ? call.reserved : this.#cost(call, object, settlement)
+    for (const id of call.counters) this.#counters.add(this.#counters.byId(id), cost - counted.spent, -counted.held)
+    this.#tallies.add(call, 0, 0, cost - counted.spent, -counted.held)
+    if (object !== null && call.credentialId !== null && !call.replay) {
+      if (settlement.outcome === 'released') this.#sql.unexpose.run(call.credentialId, object, call.seq)
+      else this.#sql.expose.run(call.credentialId, object, call.seq, cost)
+    }
+    const denial = settlement.denial
+    this.#sql.settle.run(settlement.outcome, cost, object, settlement.status, settlement.requestId, settlement.ms, now, denial ? 'deny' : null, denial?.code ?? null, denial?.rule ?? null, denial?.message ?? null, call.seq)
+    this.#entry(settlement.outcome, call.seq, cost, `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)}}`)
+    this.#touched.push(call.seq)
+    call.state = settlement.outcome
+  }
+
+  /** What a successful call cost, and the give-back when its object counts for less than before. */
+  #cost(call: OpenCall, object: string | null, settlement: Settlement): bigint {
+    if (call.replay) return 0n
+    if (object === null || call.credentialId === null || settlement.total === undefined) return settlement.amount ?? call.reserved
+    const others = (this.#sql.exposed.get(call.credentialId, object) as bigint) - ((this.#sql.exposedBy.get(call.credentialId, object, call.seq) as bigint | undefined) ?? 0n)
+    if (settlement.total >= others) return settlement.total - others
+    this.#giveBack(call, object, others - settlement.total)
+    return 0n
+  }
+
+  /** Takes an amount off the calls that counted an object, newest first, on the days they were counted. */
+  #giveBack(by: OpenCall, object: string, amount: bigint): void {
+    let left = amount
+    for (const row of this.#sql.exposures.all(by.credentialId, object) as { call_seq: bigint; amount: bigint }[]) {
+      const seq = Number(row.call_seq)
+      if (left === 0n) break
+      // A call still under way keeps its whole reservation until its own outcome is known.
+      if (seq === by.seq || this.#open.get(seq)?.state === 'reserved') continue
+      const part = row.amount < left ? row.amount : left
+      const call = this.#load(seq)
+      for (const id of call.counters) this.#counters.add(this.#counters.byId(id), -part, 0n)
+      this.#tallies.add(call, 0, 0, -part, 0n)
+      this.#sql.expose.run(by.credentialId, object, seq, row.amount - part)
+      this.#sql.returned.run(part, seq)
+      this.#entry('returned', seq, part, `{"by":${by.seq},"object":${JSON.stringify(object)}}`)
+      this.#touched.push(seq)
+      left -= part
+    }
+  }
+
+  #load(seq: number): OpenCall {
+    const row = this.#sql.open.get(seq) as OpenRow | undefined
+    assert(row !== undefined, `call ${seq} is in the ledger`)
+    return {
+      seq,
+      at: Number(row.at),
+      keyId: row.key_id,
+      rootId: row.root_id,
+      run: row.run,
+      vendor: row.vendor,
+      operation: row.operation ?? '',
+      reserved: row.reserved,
+      counters: row.counters === '' ? [] : row.counters.split(',').map(Number),
+      credentialId: row.credential_id,
+      object: row.object,
+      replay: row.replay_of !== null,
+      state: row.state,
+      dispatched: true,
+    }
+  }
+
+  #insert(seq: number, draft: CallDraft, decision: Decision, row: { now: number; state: CallState; reserved: bigint; replayOf: number | null; counters: readonly number[] }): void {
+    const { denial } = decision
+    this.#sql.insertCall.run(
+      seq, row.now, draft.key.id, draft.key.rootId, draft.credentialId, draft.run, draft.runSource, draft.vendor, draft.surface, draft.method,
+      draft.path, draft.operation, draft.effect, draft.direction, row.state, draft.basis, row.replayOf === null ? draft.quoted : 0, row.reserved,
+      draft.customer, draft.object, draft.reason, draft.requestHash, row.replayOf, draft.lookUps, decision.verdict,
+      denial?.code ?? null, denial?.rule ?? null, denial?.message ?? null, row.counters.join(','),
+    )
+  }
+
+  #entry(kind: string, seq: number | null, amount: bigint, detail: string): void {
+    const entry = { seq: this.#nextEntry++, at: this.#clock.now(), kind, callSeq: seq, amount, detail }
+    this.#head = link(this.#head, entry)
+    this.#sql.insertEntry.run(entry.seq, entry.at, kind, seq, amount, detail, this.#head)
+  }
+
+  #announce(): void {
+    const touched = this.#touched
+    this.#touched = []
+    if (this.#listeners.size === 0) return
+    for (const seq of new Set(touched)) {
+      const row = this.#reports.call(seq)
+      if (row) for (const listener of this.#listeners) listener(row)
+    }
+  }
+
+  // Reports
+
+  onChange(listener: (row: CallRow) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  implicitRun(rootId: string, idleMs: number): string {
+    const now = this.#clock.now()
+    let last = this.#implicit.get(rootId)
+    if (last === undefined) {
+      last = this.#reports.lastImplicitRun(rootId) ?? { run: '', at: 0 }
+      this.#implicit.set(rootId, last)
+    }
+    if (now - last.at >= idleMs) this.#implicit.set(rootId, (last = { run: `auto_${now.toString(36)}`, at: now }))
+    return last.run
+  }
+
+  usage(budgets: readonly Budget[]): readonly { readonly spent: Usd; readonly held: Usd }[] {
+    return budgets.map((budget) => {
+      const counter = this.#counters.peek(budget)
+      return { spent: usd(counter?.spent ?? 0n), held: usd(counter?.held ?? 0n) }
+    })
+  }
+
+  async call(id: string): Promise<CallRow | null> {
+    await this.flushed()
+    const seq = callSeq(id)
+    return seq === null ? null : this.#reports.call(seq)
+  }
+
+  async calls(filter: CallFilter, page: Page): Promise<Paged<CallRow>> {
+    await this.flushed()
+    return this.#reports.calls(filter, page)
+  }
+
+  async callsAfter(seq: number, limit: number): Promise<readonly CallRow[]> {
+    await this.flushed()
+    return this.#reports.callsAfter(seq, limit)
+  }
+
+  async spend(by: SpendBy, range: { readonly from?: number; readonly to?: number }): Promise<readonly SpendRow[]> {
+    await this.flushed()
+    return this.#reports.spend(by, range)
+  }
+
+  async runs(page: Page, key?: string): Promise<Paged<RunRow>> {
+    await this.flushed()
+    return this.#reports.runs(page, key === undefined ? undefined : this.#registry.key(key)?.rootId ?? key)
+  }
+
+  async run(run: string, key?: string): Promise<RunRow | null> {
+    await this.flushed()
+    return this.#reports.run(run, key === undefined ? undefined : this.#registry.key(key)?.rootId ?? key)
+  }
+
+  async entries(afterSeq: number, limit: number): Promise<readonly EntryRow[]> {
+    await this.flushed()
+    return this.#reports.entries(afterSeq, limit)
+  }
+
+  async verify(): Promise<readonly string[]> {
+    await this.flushed()
+    return verify(this.#db)
+  }
+
+  async backup(file: string): Promise<void> {
+    await this.flushed()
+    await this.#db.backup(file)
+  }
+
+  async close(): Promise<void> {
+    await this.flushed()
+    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    this.#db.close()
+  }
+}
+
+/** @throws LedgerFault as `openDatabase` does */
+export function openSqlite(options: { readonly file: string; readonly clock: Clock }): SqliteLedger {
+  return new SqliteLedger(openDatabase(options.file), options.clock)
+}
+
+const NO_RATE = { count: 0, oldestAt: 0 }
+/** Refusals that come before the rate rule (contract §6): such a call was not counted against the rate. */
+const BEFORE_RATE: ReadonlySet<string> = new Set([
+  'key_revoked', 'key_expired', 'key_frozen', 'vendor_not_granted', 'request_malformed', 'request_ambiguous', 'operation_unknown',
+  'operation_not_allowed', 'effect_not_permitted', 'rate_limited', 'body_too_large',
+])
+
+const tallyOf = (draft: CallDraft, at: number): Tally => ({
+  at,
+  keyId: draft.key.id,
+  rootId: draft.key.rootId,
+  run: draft.run,
+  vendor: draft.vendor,
+  operation: draft.operation ?? '',
+})
+
+function entryText(draft: CallDraft, rest: string): string {
+  return `{"key":"${draft.key.id}","run":"${draft.run}","vendor":"${draft.vendor}","operation":"${draft.operation ?? ''}","request":"${draft.requestHash}",${rest}}`
+}
+
+/** What is left of the tightest budget once this call is counted. */
+function tightest(usage: Usage, reserved: bigint): Usd | null {
+  let least: bigint | null = null
+  for (const budget of usage.budgets) {
+    const left = budget.cap - budget.spent - budget.held - reserved
+    if (least === null || left < least) least = left
+  }
+  return least === null ? null : usd(least < 0n ? 0n : least)
+}
+
+interface IdempotencyRow { call_seq: number; request_hash: string; at: number; state: CallState }
+interface OpenRow {
+  at: bigint; key_id: string; root_id: string; run: string; vendor: string; operation: string | null; reserved: bigint; counters: string
+  credential_id: string | null; object: string | null; replay_of: bigint | null; state: CallState
+}
+
+type Statements = ReturnType<typeof statements>
+function statements(db: Database.Database) {
+  return {
+    begin: db.prepare('begin immediate'),
+    commit: db.prepare('commit'),
+    rollback: db.prepare('rollback'),
+    insertCall: db.prepare(
+      `insert into calls (seq, at, key_id, root_id, credential_id, run, run_source, vendor, surface, method, path, operation, effect, direction,
+         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
+    ),
+    countDenial: db.prepare('update calls set count = count + 1 where seq = ?'),
+    settle: db.prepare(
+      `update calls set state = ?, settled = ?, object = ?, upstream_status = ?, upstream_request_id = ?, upstream_ms = ?, settled_at = ?,
+         verdict = coalesce(?, verdict), code = coalesce(?, code), rule = coalesce(?, rule), message = coalesce(?, message) where seq = ?`,
+    ),
+    returned: db.prepare('update calls set settled = settled - ? where seq = ?'),
+    open: db.prepare(
+      'select at, key_id, root_id, run, vendor, operation, reserved, counters, credential_id, object, replay_of, state from calls where seq = ?',
+    ).safeIntegers(),
+    insertEntry: db.prepare('insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)'),
+    findIdempotency: db.prepare(
+      'select i.call_seq, i.request_hash, i.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.hash = ?',
+    ),
+    putIdempotency: db.prepare(
+      `insert into idempotency (hash, call_seq, request_hash, at) values (?, ?, ?, ?)
+       on conflict (hash) do update set call_seq = excluded.call_seq, request_hash = excluded.request_hash, at = excluded.at`,
+    ),
+    forgetIdempotency: db.prepare('delete from idempotency where seq in (select seq from idempotency order by seq limit 2048) and at < ?'),
+    exposed: db.prepare('select coalesce(sum(amount), 0) from exposures where credential_id = ? and object = ?').pluck().safeIntegers(),
+    exposedBy: db.prepare('select amount from exposures where credential_id = ? and object = ? and call_seq = ?').pluck().safeIntegers(),
+    exposures: db.prepare('select call_seq, amount from exposures where credential_id = ? and object = ? and amount > 0 order by call_seq desc').safeIntegers(),
+    expose: db.prepare(
+      'insert into exposures (credential_id, object, call_seq, amount) values (?, ?, ?, ?) on conflict do update set amount = excluded.amount',
+    ),
+    unexpose: db.prepare('delete from exposures where credential_id = ? and object = ? and call_seq = ?'),
+  }
+}

@@ -1,0 +1,161 @@
+import { getRequestListener } from '@hono/node-server'
+import { createServer as createHttp, type Server } from 'node:http'
+import { createServer as createHttps } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { join } from 'node:path'
+import { judge } from '../policies/index.js'
+import { vendors } from '../vendors/index.js'
+import { createAdmin } from './admin/server.js'
+import { Catalogue } from './catalogue.js'
+import { SystemClock } from './clock.js'
+import type { Config } from './config.js'
+import { loadAdminToken, loadMasterKey } from './custody/master-key.js'
+import { Vault } from './custody/seal.js'
+import { Credentials, Standings, type Engine, type VendorRuntime } from './engine.js'
+import { internalSecrets } from './internal-secrets.js'
+import { openSqlite } from './ledger/sqlite.js'
+import { logger } from './log.js'
+import { Metrics } from './metrics.js'
+import { packageVersion } from './package-root.js'
+import { agentListener } from './surfaces/rest.js'
+import { Tables } from './tables.js'
+import { Upstream } from './wire/upstream.js'
+
+/** A server that answers. */
+export interface Running {
+  readonly agentUrl: string
+  readonly adminUrl: string
+  /** What the operator should know at start: files made, an old Node, a custom upstream. */
+  readonly notices: readonly string[]
+  /** Takes no new calls, lets those under way finish for up to SPENDGATE_DRAIN_MS, closes the ledger. */
+  stop(): Promise<void>
+}
+
+/**
+ * Puts everything together: the one place that knows vendors, policies and which ledger it is.
+ *
+ * @throws CustodyFault, SealFault or LedgerFault when the data directory cannot be used; EADDRINUSE and its like from listening
+ */
+export async function startServer(config: Config, clock = new SystemClock()): Promise<Running> {
+  const notices: string[] = []
+  const master = loadMasterKey(config.secrets, config.dataDir)
+  if (master.created) notices.push(`A master key was generated in ${master.source}. Back it up: without it the stored credentials cannot be read.`)
+  const adminToken = loadAdminToken(config.secrets, config.dataDir)
+  if (adminToken.created) notices.push(`An admin token was generated in ${adminToken.source}.`)
+  for (const [vendor, origin] of config.upstreams) notices.push(`Calls for ${vendor} go to ${origin} instead of the vendor.`)
+  if (Number(process.versions.node.split('.')[0]) < 22) notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
+
+  const log = logger(config.logLevel, () => clock.now())
+  const ledger = openSqlite({ file: join(config.dataDir, 'spendgate.db'), clock })
+  try {
+    const vault = new Vault(master.key)
+    const secrets = await internalSecrets(ledger, vault)
+    const [newest] = (await ledger.calls({}, { limit: 1 })).rows
+    if (newest) clock.notBefore(newest.at)
+
+    const runtimes = new Map(
+      vendors.map((vendor): [string, VendorRuntime] => [vendor.name, { vendor, catalogue: new Catalogue(vendor), override: config.upstreams.get(vendor.name) ?? null }]),
+    )
+    const metrics = new Metrics()
+    const tables = new Tables(ledger, vendors, clock)
+    const engine: Engine = {
+      ledger,
+      judge,
+      vendors: runtimes,
+      ...secrets,
+      credentials: new Credentials(ledger, vault, runtimes, clock),
+      standings: new Standings(ledger, judge),
+      upstream: new Upstream({ timeoutMs: config.upstreamTimeoutMs, clock }),
+      tables,
+      clock,
+      metrics,
+      log,
+    }
+    const agent = agentListener(engine)
+    let draining = false
+    const admin = createAdmin({
+      ledger,
+      judge,
+      vault,
+      digest: secrets.digest,
+      vendors,
+      clock,
+      adminToken,
+      allowedHosts: [config.adminHost],
+      version: packageVersion(),
+      ready: () => ({ ok: !draining, faults: draining ? ['The server is stopping.'] : [] }),
+      metrics: () => metrics.text({ spendgate_in_flight: agent.inFlight(), spendgate_rss_bytes: process.memoryUsage().rss }),
+      onTablesChanged: () => tables.reload(),
+      backupDir: config.dataDir,
+      onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
+    })
+
+    const agentServer = createHttp({ maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 }, agent.handle)
+    agentServer.on('clientError', refuseUnreadable)
+    const adminListener = getRequestListener(admin.fetch)
+    const adminServer = config.tls === null ? createHttp(adminListener) : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
+    await listen(agentServer, config.port, config.host)
+    try {
+      await listen(adminServer, config.adminPort, config.adminHost)
+    } catch (cause) {
+      agentServer.close()
+      throw cause
+    }
+    log('info', 'started', { agent: urlOf(agentServer, config.host, 'http'), admin: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http') })
+
+    let stopped: Promise<void> | null = null
+    const stop = async (): Promise<void> => {
+      draining = true
+      const closed = Promise.all([closing(agentServer), closing(adminServer)])
+      await drained(agent.inFlight, config.drainMs)
+      agentServer.closeAllConnections()
+      adminServer.closeAllConnections()
+      await closed
+      await engine.upstream.close()
+      await ledger.close()
+      log('info', 'stopped', {})
+    }
+    return {
+      agentUrl: urlOf(agentServer, config.host, 'http'),
+      adminUrl: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
+      notices,
+      stop: () => (stopped ??= stop()),
+    }
+  } catch (cause) {
+    await ledger.close()
+    throw cause
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+const closing = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))
+
+/** Resolves when nothing is under way, or when the time is over: what is left then is `assumed` at the next start. */
+async function drained(inFlight: () => number, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (inFlight() > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+function urlOf(server: Server, host: string, scheme: string): string {
+  const { port } = server.address() as AddressInfo
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** What Node's parser rejects has no key we could read and gets no row. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/** Reads a policy document as the server would, for `spendgate policy check`. */
+export const checkPolicy = (text: string, file: string): ReturnType<typeof judge.parse> => judge.parse(text, file)

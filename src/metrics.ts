@@ -1,0 +1,24 @@
+/** Counters for `/metrics`, with labels from closed sets only. */
+export class Metrics {
+  readonly #counts = new Map<string, number>()
+
+  /** @param labels already in the exposition's form: `vendor="stripe",decision="allow"` */
+  count(name: string, labels = ''): void {
+    const key = labels === '' ? name : `${name}{${labels}}`
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+  }
+
+  /** Prometheus text exposition, format 0.0.4. */
+  text(gauges: Readonly<Record<string, number>>): string {
+    const lines: string[] = []
+    let family = ''
+    for (const [key, value] of [...this.#counts].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
+      const name = key.split('{')[0]!
+      if (name !== family) lines.push(`# TYPE ${name} counter`)
+      family = name
+      lines.push(`${key} ${value}`)
+    }
+    for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`)
+    return lines.join('\n') + '\n'
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from './contracts/clock.js'
+import type { Ledger } from './contracts/ledger.js'
+import { onePlus, priced, type Converted, type Rates } from './contracts/money.js'
+import type { Prices, PriceTable, Vendor } from './contracts/vendor.js'
+
+const DAY_MS = 86_400_000
+type Row = Readonly<Record<string, string>>
+
+/** What the operator sets with `PUT /rates`; the admin API checks it before it is stored. */
+export interface RateTable {
+  readonly as_of: string
+  /** USD for one major unit, by lower-case currency. */
+  readonly usd_per: Row
+  /** Share added when reserving: "0.03". */
+  readonly haircut: string
+  readonly max_age_days: number
+}
+
+/** The operator's rate and price tables, as the ledger keeps them; a vendor's shipped prices stand in until they are set. */
+export class Tables {
+  readonly rates: Rates
+  readonly #ledger: Ledger
+  readonly #clock: Clock
+  readonly #shipped: ReadonlyMap<string, PriceTable | undefined>
+  readonly #prices = new Map<string, Prices>()
+  #table: RateTable | null = null
+
+  constructor(ledger: Ledger, vendors: readonly Vendor[], clock: Clock) {
+    this.#ledger = ledger
+    this.#clock = clock
+    this.#shipped = new Map(vendors.map((vendor) => [vendor.name, vendor.prices]))
+    this.rates = { convert: (minor, exponent, currency) => this.#convert(minor, exponent, currency), why: (currency) => this.#why(currency) }
+    this.reload()
+  }
+
+  /** To be called when a table was changed. */
+  reload(): void {
+    this.#table = (this.#ledger.setting('rates') as RateTable | undefined) ?? null
+    for (const [vendor, shipped] of this.#shipped) {
+      const table = (this.#ledger.setting(`prices:${vendor}`) as PriceTable | undefined) ?? shipped ?? null
+      this.#prices.set(vendor, new Priced(table, this.#clock))
+    }
+  }
+
+  prices(vendor: string): Prices {
+    return this.#prices.get(vendor)!
+  }
+
+  #convert(minor: string, exponent: number, currency: string): Converted | null {
+    const perMinor = `1e-${exponent}`
+    if (currency === 'usd') {
+      const exact = priced(minor, perMinor)
+      return { reserve: exact, settle: exact }
+    }
+    const table = this.#table
+    const rate = table?.usd_per[currency]
+    if (table === null || rate === undefined || stale(table, this.#clock)) return null
+    return { reserve: priced(minor, perMinor, onePlus(table.haircut, rate)), settle: priced(minor, perMinor, rate) }
+  }
+
+  #why(currency: string): string {
+    const name = currency.toUpperCase()
+    if (this.#table === null) return `No exchange rates are set, so an amount in ${name} cannot be counted in USD (operator: spendgate rates set).`
+    if (stale(this.#table, this.#clock)) return `The exchange rates of ${this.#table.as_of} are older than ${this.#table.max_age_days} days (operator: spendgate rates set).`
+    return `No exchange rate is set for ${name} (operator: spendgate rates set).`
+  }
+}
+
+const stale = (table: { readonly as_of: string; readonly max_age_days: number }, clock: Clock): boolean =>
+  clock.now() > Date.parse(`${table.as_of}T00:00:00.000Z`) + (table.max_age_days + 1) * DAY_MS
+
+class Priced implements Prices {
+  readonly safety: string
+  readonly #table: PriceTable | null
+  readonly #clock: Clock
+
+  constructor(table: PriceTable | null, clock: Clock) {
+    this.#table = table
+    this.#clock = clock
+    this.safety = table?.safety ?? '1'
+  }
+
+  prefix(section: string, key: string): Row | null {
+    const rows = this.#fresh()?.prefixes[section]
+    if (rows === undefined) return null
+    for (let length = key.length; length > 0; length--) {
+      const row = rows[key.slice(0, length)]
+      if (row !== undefined) return row
+    }
+    return null
+  }
+
+  flat(name: string): string | null {
+    return this.#fresh()?.flat[name] ?? null
+  }
+
+  why(what: string): string {
+    if (this.#table === null) return `No price table is set, so ${what} has no price (operator: spendgate prices import).`
+    if (stale(this.#table, this.#clock)) return `The price table of ${this.#table.as_of} is older than ${this.#table.max_age_days} days, so ${what} has no price (operator: spendgate prices import).`
+    return `The price table has no price for ${what} (operator: spendgate prices import).`
+  }
+
+  #fresh(): PriceTable | null {
+    return this.#table !== null && !stale(this.#table, this.#clock) ? this.#table : null
+  }
+}

@@ -1,0 +1,56 @@
+import * as crypto from 'node:crypto'
+import type { VendorRuntime } from '../engine.js'
+import type { Content } from '../exchange.js'
+import { encodePath } from './target.js'
+import type { UpstreamRequest } from './upstream.js'
+
+/** The canonical request: what was judged, written out again. */
+export interface Canonical {
+  readonly method: string
+  readonly origin: string
+  readonly host: string
+  readonly target: string
+  readonly body: string | null
+  readonly contentType: string | null
+  /** Hex SHA-256 over method, host, target and body. Two requests with the same hash are the same request. */
+  readonly hash: string
+}
+
+/** @param path canonical; other hosts than the vendor's main one stand before it (`verify.twilio.com/v2/…`) */
+export function canonical(runtime: VendorRuntime, method: string, path: string, content: Content): Canonical {
+  const { vendor, override } = runtime
+  const slash = path.indexOf('/')
+  const product = slash === 0 ? vendor.hosts[0]! : path.slice(0, slash)
+  const origin = override ?? `https://${product}`
+  // Behind an override, a vendor with several hosts still needs to be told which one is meant.
+  const host = override !== null && vendor.hosts.length === 1 ? new URL(override).host : product
+  const query = content.place === 'query' ? content.form.serialise() : ''
+  const target = encodePath(path.slice(slash)) + (query === '' ? '' : `?${query}`)
+  const body = content.place === 'form' ? content.form.serialise() : content.place === 'json' ? JSON.stringify(content.json) : null
+  const contentType = content.place === 'form' ? 'application/x-www-form-urlencoded' : content.place === 'json' ? 'application/json' : null
+  return { method, origin, host, target, body, contentType, hash: crypto.hash('sha256', `${method} ${product}${target}\n${body ?? ''}`, 'hex') }
+}
+
+/** The request with the real credential in it. Headers come from an allow-list; everything else the agent sent ends here. */
+export function upstreamRequest(
+  request: Canonical,
+  runtime: VendorRuntime,
+  authorization: string,
+  header: (name: string) => string | undefined,
+  idempotencyKey: string | null,
+): UpstreamRequest {
+  const headers = ['host', request.host, 'authorization', authorization, 'accept-encoding', 'identity']
+  let agent = false
+  for (const name of runtime.vendor.requestHeaders) {
+    const value = header(name)
+    if (value === undefined) continue
+    if (name === 'user-agent') agent = true
+    headers.push(name, value)
+  }
+  // Some vendors refuse a request without one.
+  if (!agent) headers.push('user-agent', 'spendgate')
+  for (const [name, value] of Object.entries(runtime.vendor.fixedHeaders(''))) headers.push(name.toLowerCase(), value)
+  if (request.contentType !== null) headers.push('content-type', request.contentType)
+  if (idempotencyKey !== null) headers.push('idempotency-key', idempotencyKey)
+  return { origin: request.origin, method: request.method, target: request.target, headers, body: request.body }
+}

@@ -1,0 +1,47 @@
+const REDACTED = Buffer.from('[redacted]')
+
+/** Finds a credential in what a vendor sent back, as it is, in base64 or percent-encoded, and takes it out. */
+export class Scrubber {
+  readonly #needles: readonly Buffer[]
+
+  /** @param secrets texts that must never reach an agent */
+  constructor(secrets: readonly string[]) {
+    const forms = new Set<string>()
+    for (const secret of secrets) {
+      if (secret.length < 8) continue
+      forms.add(secret)
+      forms.add(encodeURIComponent(secret))
+      forms.add(Buffer.from(secret).toString('hex'))
+      for (const form of base64Forms(secret)) forms.add(form)
+    }
+    this.#needles = [...forms].map((form) => Buffer.from(form))
+  }
+
+  /** The same buffer when nothing was found. */
+  body(body: Buffer): Buffer {
+    let clean = body
+    for (const needle of this.#needles) {
+      let at = clean.indexOf(needle)
+      while (at >= 0) {
+        clean = Buffer.concat([clean.subarray(0, at), REDACTED, clean.subarray(at + needle.length)])
+        at = clean.indexOf(needle, at + REDACTED.length)
+      }
+    }
+    return clean
+  }
+
+  text(text: string): string {
+    const clean = this.body(Buffer.from(text))
+    return clean.toString()
+  }
+}
+
+/** What a secret looks like inside base64 text at each of its three alignments, without the characters that its neighbours decide. */
+function base64Forms(secret: string): string[] {
+  return [0, 1, 2].map((offset) => {
+    const encoded = Buffer.from('\u0000'.repeat(offset) + secret).toString('base64').replace(/=+$/, '')
+    const start = offset === 0 ? 0 : offset + 1
+    const whole = Math.floor(((offset + secret.length) * 8) / 6)
+    return encoded.slice(start, whole)
+  })
+}

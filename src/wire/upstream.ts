@@ -1,0 +1,169 @@
+import { Pool, type Dispatcher } from 'undici'
+import type { Clock } from '../contracts/clock.js'
+
+/** One request to a vendor, complete: nothing is added to it here but framing. */
+export interface UpstreamRequest {
+  /** `https://api.stripe.com`, or the operator's override. */
+  readonly origin: string
+  readonly method: string
+  /** Path and query as they go on the wire. */
+  readonly target: string
+  /** Names and values in turn, `host` among them. */
+  readonly headers: string[]
+  readonly body: string | Buffer | null
+}
+
+export interface UpstreamReply {
+  readonly kind: 'reply'
+  readonly status: number
+  /** Names (lower case) and values in turn. */
+  readonly headers: readonly string[]
+  readonly body: Buffer
+  readonly ms: number
+}
+
+/** No whole reply. `sent` says whether any byte may have left: only when it is false did certainly nothing happen. */
+export interface UpstreamFault {
+  readonly kind: 'fault'
+  readonly sent: boolean
+  readonly timedOut: boolean
+  /** For the operator; names no secret. */
+  readonly message: string
+  readonly ms: number
+}
+
+/** `gate` said no in the very turn in which the first byte would have been written. */
+export interface Withheld<T> {
+  readonly kind: 'withheld'
+  readonly because: T
+}
+
+const REPLY_BYTES_MAX = 8 * 1024 * 1024
+const CONNECT_MS = 5_000
+const CONNECTIONS_MAX = 1024
+
+/**
+ * Connections to vendors. One pool an origin, one request at a time on a connection (a pipelined charge could be
+ * answered by its neighbour's reply), redirects never followed, nothing retried. A call's life is its own: the
+ * client may hang up, the vendor's answer is still read and booked.
+ */
+export class Upstream {
+  readonly #pools = new Map<string, Pool>()
+  readonly #timeoutMs: number
+  readonly #clock: Clock
+
+  constructor(options: { readonly timeoutMs: number; readonly clock: Clock }) {
+    this.#timeoutMs = options.timeoutMs
+    this.#clock = options.clock
+  }
+
+  /** @param gate asked synchronously right before the first byte is written; null lets it go */
+  send<T>(request: UpstreamRequest, gate: () => T | null): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
+    return new Promise((resolve) => {
+      const handler = new Exchange(resolve, gate, this.#clock)
+      this.#pool(request.origin).dispatch(
+        {
+          path: request.target,
+          method: request.method as Dispatcher.HttpMethod,
+          headers: request.headers,
+          body: request.body,
+          headersTimeout: this.#timeoutMs,
+          bodyTimeout: this.#timeoutMs,
+        },
+        handler,
+      )
+    })
+  }
+
+  #pool(origin: string): Pool {
+    let pool = this.#pools.get(origin)
+    if (pool === undefined) {
+      pool = new Pool(origin, {
+        connections: CONNECTIONS_MAX,
+        pipelining: 1,
+        connect: { timeout: CONNECT_MS },
+        maxHeaderSize: 16 * 1024,
+        // Below what vendors and their load balancers keep idle connections for: a request on a dying connection is a call of unknown outcome.
+        keepAliveTimeout: 4_000,
+        keepAliveMaxTimeout: 30_000,
+      })
+      this.#pools.set(origin, pool)
+    }
+    return pool
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
+  }
+}
+
+class Exchange<T> implements Dispatcher.DispatchHandler {
+  readonly #resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void
+  readonly #gate: () => T | null
+  readonly #clock: Clock
+  readonly #startedAt: number
+  #sent = false
+  #withheld: T | null = null
+  #abort: ((reason?: Error) => void) | null = null
+  #status = 0
+  #headers: string[] = []
+  #chunks: Buffer[] = []
+  #bytes = 0
+
+  constructor(resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void, gate: () => T | null, clock: Clock) {
+    this.#resolve = resolve
+    this.#gate = gate
+    this.#clock = clock
+    this.#startedAt = clock.monotonic()
+  }
+
+  /** undici calls this in the same turn in which it then writes the request's head. */
+  onConnect(abort: (reason?: Error) => void): void {
+    this.#abort = abort
+    if (this.#sent) return
+    const because = this.#gate()
+    if (because !== null) {
+      this.#withheld = because
+      abort(new Error('withheld'))
+      return
+    }
+    this.#sent = true
+  }
+
+  onHeaders(status: number, raw: Buffer[]): boolean {
+    if (status < 200) return true
+    this.#status = status
+    this.#headers = raw.map((part, i) => (i % 2 === 0 ? part.toString('latin1').toLowerCase() : part.toString('latin1')))
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#bytes += chunk.length
+    if (this.#bytes > REPLY_BYTES_MAX) {
+      this.#abort?.(new Error(`the reply is larger than ${REPLY_BYTES_MAX} bytes`))
+      return false
+    }
+    this.#chunks.push(chunk)
+    return true
+  }
+
+  onComplete(): void {
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    this.#resolve({ kind: 'reply', status: this.#status, headers: this.#headers, body, ms: this.#ms() })
+  }
+
+  onError(error: Error & { code?: string }): void {
+    if (this.#withheld !== null) {
+      this.#resolve({ kind: 'withheld', because: this.#withheld })
+      return
+    }
+    const timedOut = TIMEOUTS.has(error.code ?? '')
+    this.#resolve({ kind: 'fault', sent: this.#sent, timedOut, message: `${error.code ?? error.name}: ${error.message}`, ms: this.#ms() })
+  }
+
+  #ms(): number {
+    return Math.round(this.#clock.monotonic() - this.#startedAt)
+  }
+}
+
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])

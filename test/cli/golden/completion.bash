@@ -1,0 +1,62 @@
+# spendgate completion for bash. Put into ~/.bashrc:  eval "$(spendgate completion bash)"
+_spendgate() {
+  local current=${COMP_WORDS[COMP_CWORD]} at='' words='' i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "${at:+$at }${COMP_WORDS[i]}" in
+      'serve' | 'demo' | 'doctor' | 'init' | 'credential' | 'credential add' | 'credential list' | 'credential show' | 'credential rotate' | 'credential remove' | 'policy' | 'policy add' | 'policy check' | 'policy list' | 'policy show' | 'policy versions' | 'key' | 'key create' | 'key list' | 'key show' | 'key narrow' | 'key revoke' | 'key run' | 'runs' | 'runs list' | 'runs show' | 'spend' | 'calls' | 'tail' | 'explain' | 'freeze' | 'unfreeze' | 'rates' | 'rates show' | 'rates set' | 'rates import' | 'prices' | 'prices show' | 'prices import' | 'audit' | 'audit verify' | 'audit export' | 'backup' | 'db' | 'db verify' | 'db rotate-master-key' | 'db reset-admin-token' | 'completion') at="${at:+$at }${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case $at in
+    '') words='serve demo doctor init credential policy key runs spend calls tail explain freeze unfreeze rates prices audit backup db completion --version --json --url --data-dir --no-color --help' ;;
+    'serve') words='--host --port --admin-host --admin-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --upstream-timeout-ms --drain-ms --log-level --version --json --url --data-dir --no-color --help' ;;
+    'demo') words='--stay --version --json --url --data-dir --no-color --help' ;;
+    'doctor') words='--version --json --url --data-dir --no-color --help' ;;
+    'init') words='--vendor --daily-cap --customer --sender --recipient --preset --name --policy-file --expires --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'credential') words='add list show rotate remove --version --json --url --data-dir --no-color --help' ;;
+    'credential add') words='--name --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'credential list') words='--version --json --url --data-dir --no-color --help' ;;
+    'credential show') words='--version --json --url --data-dir --no-color --help' ;;
+    'credential rotate') words='--account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'credential remove') words='--version --json --url --data-dir --no-color --help' ;;
+    'policy') words='add check list show versions --version --json --url --data-dir --no-color --help' ;;
+    'policy add') words='--version --json --url --data-dir --no-color --help' ;;
+    'policy check') words='--version --json --url --data-dir --no-color --help' ;;
+    'policy list') words='--version --json --url --data-dir --no-color --help' ;;
+    'policy show') words='--version --json --url --data-dir --no-color --help' ;;
+    'policy versions') words='--version --json --url --data-dir --no-color --help' ;;
+    'key') words='create list show narrow revoke run --version --json --url --data-dir --no-color --help' ;;
+    'key create') words='--policy --credential --expires --run --version --json --url --data-dir --no-color --help' ;;
+    'key list') words='--limit --version --json --url --data-dir --no-color --help' ;;
+    'key show') words='--version --json --url --data-dir --no-color --help' ;;
+    'key narrow') words='--version --json --url --data-dir --no-color --help' ;;
+    'key revoke') words='--reason --version --json --url --data-dir --no-color --help' ;;
+    'key run') words='--run --cap --expires --version --json --url --data-dir --no-color --help' ;;
+    'runs') words='list show --version --json --url --data-dir --no-color --help' ;;
+    'runs list') words='--key --limit --version --json --url --data-dir --no-color --help' ;;
+    'runs show') words='--key --version --json --url --data-dir --no-color --help' ;;
+    'spend') words='--by --from --to --version --json --url --data-dir --no-color --help' ;;
+    'calls') words='--key --run --vendor --state --limit --cursor --version --json --url --data-dir --no-color --help' ;;
+    'tail') words='--key --run --vendor --denied --version --json --url --data-dir --no-color --help' ;;
+    'explain') words='--version --json --url --data-dir --no-color --help' ;;
+    'freeze') words='--all --key --run --vendor --reason --version --json --url --data-dir --no-color --help' ;;
+    'unfreeze') words='--all --key --run --vendor --version --json --url --data-dir --no-color --help' ;;
+    'rates') words='show set import --version --json --url --data-dir --no-color --help' ;;
+    'rates show') words='--version --json --url --data-dir --no-color --help' ;;
+    'rates set') words='--as-of --haircut --max-age-days --replace --confirm --version --json --url --data-dir --no-color --help' ;;
+    'rates import') words='--confirm --version --json --url --data-dir --no-color --help' ;;
+    'prices') words='show import --version --json --url --data-dir --no-color --help' ;;
+    'prices show') words='--version --json --url --data-dir --no-color --help' ;;
+    'prices import') words='--version --json --url --data-dir --no-color --help' ;;
+    'audit') words='verify export --version --json --url --data-dir --no-color --help' ;;
+    'audit verify') words='--version --json --url --data-dir --no-color --help' ;;
+    'audit export') words='--output --version --json --url --data-dir --no-color --help' ;;
+    'backup') words='--version --json --url --data-dir --no-color --help' ;;
+    'db') words='verify rotate-master-key reset-admin-token --version --json --url --data-dir --no-color --help' ;;
+    'db verify') words='--version --json --url --data-dir --no-color --help' ;;
+    'db rotate-master-key') words='--version --json --url --data-dir --no-color --help' ;;
+    'db reset-admin-token') words='--version --json --url --data-dir --no-color --help' ;;
+    'completion') words='--version --json --url --data-dir --no-color --help' ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _spendgate spendgate

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { allowlist, both, denyMatcher, endpointMatcher, glob, overlap } from '../../policies/patterns.js'
+
+/** Straight from the meaning of `*`, with no thought of speed. */
+function reference(pattern: string, text: string): boolean {
+  if (pattern === '') return text === ''
+  if (pattern[0] === '*') return reference(pattern.slice(1), text) || (text !== '' && reference(pattern, text.slice(1)))
+  return text !== '' && pattern[0] === text[0] && reference(pattern.slice(1), text.slice(1))
+}
+
+const letters = (alphabet: string, maxLength: number): fc.Arbitrary<string> =>
+  fc.array(fc.constantFrom(...alphabet), { maxLength }).map((parts) => parts.join(''))
+const pattern = letters('ab/*', 8)
+const text = letters('ab/', 10)
+
+test('a pattern matches what its definition says', () => {
+  fc.assert(
+    fc.property(pattern, text, (p, t) => {
+      expect(glob(p)(t)).toBe(reference(p, t))
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test('matching from an offset is matching the rest', () => {
+  fc.assert(
+    fc.property(pattern, text, fc.nat(10), (p, t, from) => {
+      const start = Math.min(from, t.length)
+      expect(glob(p)(t, start)).toBe(reference(p, t.slice(start)))
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('patterns overlap exactly when some text matches both', () => {
+  const texts = ['']
+  for (let i = 0; texts[i]!.length < 7; i++) texts.push(`${texts[i]}a`, `${texts[i]}b`)
+  fc.assert(
+    fc.property(letters('ab*', 4), letters('ab*', 4), (a, b) => {
+      // Letters of both bound the shortest text they share: 3 + 3 where both have a star, 4 where one has none.
+      expect(overlap(a, b)).toBe(texts.some((t) => reference(a, t) && reference(b, t)))
+    }),
+    { numRuns: 400 },
+  )
+})
+
+test('a pattern made to backtrack costs no more than its length times the text', () => {
+  expect(glob(`${'*a'.repeat(200)}*b`)('a'.repeat(20_000))).toBe(false)
+})
+
+test('a star in the method stands for the method alone', () => {
+  const matches = endpointMatcher(['* /v1/refunds'])
+  expect(matches('POST /v1/refunds')).toBe(true)
+  expect(matches('POST /v1/x /v1/refunds')).toBe(false)
+})
+
+test('only denying treats an open id as any', () => {
+  expect(denyMatcher(['POST /v1/charges/ch_1/refund'])('POST /v1/charges/{charge}/refund')).toBe(true)
+  expect(denyMatcher(['* /v1/charges/ch_1/refund'])('POST /v1/charges/{charge}/refund')).toBe(true)
+  expect(denyMatcher(['POST /v1/charges/ch_1/capture'])('POST /v1/charges/{charge}/refund')).toBe(false)
+  expect(endpointMatcher(['POST /v1/charges/ch_1/refund'])('POST /v1/charges/{charge}/refund')).toBe(false)
+})
+
+describe('what two lists share', () => {
+  test('is what both hold', () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 3 }), fc.array(pattern, { maxLength: 3 }), text, (a, b, t) => {
+        expect(both(allowlist(a), allowlist(b)).has(t)).toBe(allowlist(a).has(t) && allowlist(b).has(t))
+      }),
+    )
+  })
+  test('is reported as the narrower entries', () => {
+    const shared = (a: string[], b: string[]): readonly string[] => both(allowlist(a), allowlist(b)).entries
+    expect(shared(['cus_A', 'cus_B'], ['cus_B', 'cus_C'])).toEqual(['cus_B'])
+    expect(shared(['+1415*'], ['+1*', '+44*'])).toEqual(['+1415*'])
+    expect(shared(['cus_*'], ['cus_A'])).toEqual(['cus_A'])
+    expect(shared(['a*'], ['*b'])).toEqual(['a* & *b'])
+    expect(shared(['a*'], ['b*'])).toEqual([])
+  })
+  test('is empty in the report only if nothing is held', () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 3 }), fc.array(pattern, { maxLength: 3 }), text, (a, b, t) => {
+        const shared = both(allowlist(a), allowlist(b))
+        if (shared.has(t)) expect(shared.entries).not.toEqual([])
+      }),
+    )
+  })
+})
+
+test('an address is compared without regard to case, an id with it', () => {
+  expect(allowlist(['Billing@ACME.com']).has('bILLING@acme.COM')).toBe(true)
+  expect(allowlist(['cus_A']).has('cus_a')).toBe(false)
+})

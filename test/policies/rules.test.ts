@@ -1,0 +1,317 @@
+import { describe, expect, test } from 'vitest'
+import type { Call, Denial } from '../../src/contracts/call.js'
+import type { Policy, Usage } from '../../src/contracts/policy.js'
+import { judge } from '../../policies/index.js'
+import { dollars, level, NOW, open, policyOf, refund, usage } from './given.js'
+
+const denialOf = (call: Call, state: Usage, ...policies: Policy[]): Denial | null =>
+  judge.decide(call, state, policies).denial
+const messageOf = (call: Call, policy: Policy, state = usage()): string | undefined =>
+  denialOf(call, state, policy)?.message
+
+describe('when several rules apply, the order of the contract decides who speaks', () => {
+  const strict = policyOf({
+    rate_limit: { per_minute: 1 },
+    daily_cap_usd: '1.00',
+    require_reason: true,
+    approval: { above_usd: '1.00' },
+    budgets: [
+      { per: 'run', cap_usd: '1.00' },
+      { per: 'month', cap_usd: '1.00' },
+    ],
+    vendors: {
+      stripe: {
+        endpoints: { allow: ['POST /v1/refunds'] },
+        max_amount_usd: '1.00',
+        customers: [],
+        recipients: [],
+        senders: [],
+        currencies: [],
+      },
+    },
+  })
+  const key = { id: 'key_1', name: 'bot', revokedAt: NOW, revokeReason: null, expiresAt: NOW }
+  let call = refund({
+    endpoint: 'POST /v1/other',
+    effects: ['spend', 'credential'],
+    quote: { basis: 'unpriceable', why: 'No price.' },
+    subjects: {
+      accounts: ['a'],
+      customers: ['c'],
+      recipients: ['r'],
+      senders: ['s'],
+      beneficiaries: ['b'],
+      urls: ['u'],
+      currencies: ['x'],
+    },
+  })
+  let state = usage(
+    {
+      keys: [key],
+      frozen: { scope: 'all', at: NOW, reason: null },
+      rate: [{ count: 1, oldestAt: NOW }],
+      earlier: { callId: 'call_0', sameRequest: false, stands: true },
+    },
+    judge.budgets([level(strict)], { vendor: 'stripe', credentialId: null }, NOW),
+  )
+  const mend = (subject: string): void => {
+    const { [subject as 'urls']: _gone, ...subjects } = call.subjects
+    call = { ...call, subjects }
+  }
+  const steps: [string, () => void][] = [
+    [
+      'key_revoked',
+      () => {
+        state = { ...state, keys: [{ ...key, revokedAt: null }] }
+      },
+    ],
+    [
+      'key_expired',
+      () => {
+        state = { ...state, keys: [{ ...key, revokedAt: null, expiresAt: NOW + 1 }] }
+      },
+    ],
+    [
+      'key_frozen',
+      () => {
+        state = { ...state, frozen: null }
+      },
+    ],
+    [
+      'operation_not_allowed',
+      () => {
+        call = { ...call, endpoint: 'POST /v1/refunds' }
+      },
+    ],
+    // Reading only, so that the next rules see no subject to miss.
+    [
+      'effect_not_permitted',
+      () => {
+        call = { ...call, effects: ['read'] }
+      },
+    ],
+    [
+      'rate_limited',
+      () => {
+        state = { ...state, rateCounted: true }
+      },
+    ],
+    ['account_not_allowed', () => mend('accounts')],
+    ['customer_not_allowed', () => mend('customers')],
+    ['recipient_not_allowed', () => mend('recipients')],
+    ['sender_not_allowed', () => mend('senders')],
+    ['beneficiary_not_allowed', () => mend('beneficiaries')],
+    ['url_not_allowed', () => mend('urls')],
+    ['currency_not_allowed', () => mend('currencies')],
+    [
+      'reason_required',
+      () => {
+        call = { ...call, reason: 'ticket 7' }
+      },
+    ],
+    [
+      'amount_unknown',
+      () => {
+        call = { ...call, quote: { basis: 'exact', amount: dollars('10.00') } }
+      },
+    ],
+    [
+      'amount_over_limit',
+      () => {
+        call = { ...call, quote: { basis: 'exact', amount: dollars('1.00') } }
+      },
+    ],
+    [
+      'run_cap_exceeded',
+      () => {
+        state = { ...state, budgets: state.budgets.filter(({ code }) => code !== 'run_cap_exceeded') }
+      },
+    ],
+    [
+      'daily_cap_exceeded',
+      () => {
+        state = { ...state, budgets: state.budgets.filter(({ code }) => code !== 'daily_cap_exceeded') }
+      },
+    ],
+    [
+      'budget_exceeded',
+      () => {
+        state = { ...state, budgets: [] }
+      },
+    ],
+    [
+      'idempotency_mismatch',
+      () => {
+        state = { ...state, earlier: null }
+      },
+    ],
+  ]
+  test('one after the other, as each is mended', () => {
+    for (const [code, mended] of steps) {
+      expect(denialOf(call, state, strict)?.code).toBe(code)
+      mended()
+    }
+    expect(judge.decide(call, state, [strict])).toEqual({ verdict: 'allow', denial: null })
+  })
+  test('and an approval comes last', () => {
+    const asking = policyOf(open({}, { approval: { above_usd: '1.00' } }))
+    expect(
+      denialOf(refund(), usage({ earlier: { callId: 'call_0', sameRequest: false, stands: true } }), asking)?.code,
+    ).toBe('idempotency_mismatch')
+    expect(denialOf(refund(), usage(), asking)?.code).toBe('approval_required')
+  })
+})
+
+describe('sentences', () => {
+  const stripe = policyOf(open({ customers: ['cus_A'], max_amount_usd: '5.00' }, { name: 'support-refunds' }))
+  test('a foreign, a missing and an unresolved customer look alike', () => {
+    const of = (customers: readonly string[] | null): string | undefined =>
+      messageOf(refund({ subjects: { customers } }), stripe)
+    expect(of(['cus_B'])).toBe(
+      'This call cannot be tied to a customer that policy support-refunds@1 lists (vendors.stripe.customers). Do not retry.',
+    )
+    expect(new Set([of(['cus_B']), of(null), of([]), messageOf(refund(), stripe)]).size).toBe(1)
+  })
+  test('an amount over the limit names both', () => {
+    expect(messageOf(refund({ subjects: { customers: ['cus_A'] } }), stripe)).toBe(
+      'USD 10.00 is over the limit of USD 5.00 a call (policy support-refunds@1, vendors.stripe.max_amount_usd). Do not retry.',
+    )
+  })
+  test('an endpoint is named with the policy that does not list it', () => {
+    expect(messageOf(refund({ vendor: 'twilio' }), stripe)).toBe(
+      'POST /v1/refunds: policy support-refunds@1 has no block vendors.twilio, so it allows nothing there. Do not retry.',
+    )
+    expect(messageOf(refund(), policyOf({ vendors: { stripe: {} } }))).toBe(
+      'POST /v1/refunds is not in policy test@1 (vendors.stripe.endpoints.allow). Do not retry.',
+    )
+  })
+  test('an approval says that nobody can give one yet', () => {
+    expect(messageOf(refund(), policyOf(open({}, { approval: { above_usd: '5.00' } })))).toBe(
+      'USD 10.00 is above USD 5.00, where policy test@1 wants an approval (approval.above_usd). ' +
+        'This version has no approvals: an operator must raise that amount. Do not retry.',
+    )
+  })
+  test('what a request brought is shown on one line and cut', () => {
+    const policy = policyOf(open())
+    const message = messageOf(refund({ subjects: { accounts: [`acct\n\u202e${'x'.repeat(500)}`] } }), policy)!
+    expect(message).toMatch(/^acct\?\?x+\.\.\. is not an account/)
+    expect(message.length).toBeLessThan(300)
+  })
+  test('only a rate limit says when to retry', () => {
+    const policy = policyOf(open({}, { rate_limit: { per_minute: 5 } }))
+    const denial = denialOf(refund(), usage({ rate: [{ count: 5, oldestAt: NOW - 30_500 }] }), policy)
+    expect(denial).toEqual({
+      code: 'rate_limited',
+      message: '5 calls in the last 60 s reach the limit of 5 a minute (policy test@1). Retry after 30 s.',
+      rule: 'rate (test@1)',
+      retryAfterS: 30,
+    })
+    expect(denialOf(refund(), usage({ rate: [{ count: 5, oldestAt: NOW - 59_999 }] }), policy)?.retryAfterS).toBe(1)
+  })
+})
+
+describe('a key', () => {
+  const policy = policyOf(open())
+  const living = usage().keys[0]!
+  test('dies with its ancestor', () => {
+    const parent = { ...living, id: 'key_0', name: 'parent', revokedAt: NOW, revokeReason: 'loop' }
+    expect(messageOf(refund(), policy, usage({ keys: [living, parent] }))).toBe(
+      'key_0 (parent) was revoked at 2026-11-21T09:00:00.000Z: "loop". Do not retry.',
+    )
+  })
+  test('expires at the instant, not after it', () => {
+    expect(denialOf(refund(), usage({ keys: [{ ...living, expiresAt: NOW + 1 }] }), policy)).toBe(null)
+    expect(denialOf(refund(), usage({ keys: [{ ...living, expiresAt: NOW }] }), policy)?.code).toBe('key_expired')
+  })
+  test('stays refused under a policy that observes', () => {
+    const observing = policyOf(open({}, { mode: 'observe' }))
+    expect(
+      judge.decide(refund(), usage({ frozen: { scope: 'vendor stripe', at: NOW, reason: 'audit' } }), [observing]),
+    ).toEqual({
+      verdict: 'deny',
+      denial: {
+        code: 'key_frozen',
+        message: 'Frozen by the operator since 2026-11-21T09:00:00.000Z (scope: vendor stripe): "audit". Do not retry.',
+        rule: 'standing',
+      },
+    })
+  })
+})
+
+describe('a key that observes below one that enforces', () => {
+  const observing = policyOf(open({ max_amount_usd: '1.00' }, { name: 'child', mode: 'observe' }))
+  const enforcing = (limit: string): Policy => policyOf(open({ max_amount_usd: limit }, { name: 'parent' }))
+  test('is refused by the one above, by the same rule', () => {
+    const { verdict, denial } = judge.decide(refund(), usage(), [observing, enforcing('5.00')])
+    expect([verdict, denial?.rule]).toEqual(['deny', 'max-amount (parent@1)'])
+  })
+  test('is refused by the one above, by a later rule', () => {
+    const parent = policyOf(open({}, { name: 'parent', approval: { above_usd: '5.00' } }))
+    expect(judge.decide(refund(), usage(), [observing, parent]).denial?.code).toBe('approval_required')
+  })
+  test('is otherwise let through and recorded', () => {
+    const { verdict, denial } = judge.decide(refund(), usage(), [observing, enforcing('50.00')])
+    expect([verdict, denial?.rule]).toEqual(['would_deny', 'max-amount (child@1)'])
+  })
+  test('has an enforced budget behind an observed one', () => {
+    const budget = {
+      counter: 'c',
+      window: 'all',
+      cap: dollars('1.00'),
+      code: 'budget_exceeded',
+      label: 'USD 1.00',
+      rule: 'observed',
+      resetsAt: null,
+      enforce: false,
+    } as const
+    const state = usage({}, [budget, { ...budget, counter: 'd', rule: 'enforced', enforce: true }])
+    expect(judge.decide(refund(), state, [policyOf(open())])).toMatchObject({
+      verdict: 'deny',
+      denial: { rule: 'enforced' },
+    })
+  })
+})
+
+describe('the rate', () => {
+  const policy = policyOf(open({}, { rate_limit: { per_minute: 5 } }))
+  test('holds each policy against the fullest key', () => {
+    expect(
+      denialOf(
+        refund(),
+        usage({
+          rate: [
+            { count: 1, oldestAt: NOW },
+            { count: 5, oldestAt: NOW },
+          ],
+        }),
+        policy,
+      )?.code,
+    ).toBe('rate_limited')
+  })
+  test('is not asked again once counted', () => {
+    expect(denialOf(refund(), usage({ rate: [{ count: 5, oldestAt: NOW }], rateCounted: true }), policy)).toBe(null)
+  })
+})
+
+describe('screening, before any look-up', () => {
+  test('asks standing, endpoint, effect and rate, and nothing else', () => {
+    const policy = policyOf(
+      open({ customers: [], max_amount_usd: '0.00' }, { rate_limit: { per_minute: 5 }, require_reason: true }),
+    )
+    const call = refund({ quote: { basis: 'unpriceable', why: 'No price.' } })
+    expect(judge.screen(call, usage(), [policy])).toBe(null)
+    expect(judge.screen(refund({ vendor: 'twilio' }), usage(), [policy])?.code).toBe('operation_not_allowed')
+    expect(judge.screen(refund({ effects: ['routing'] }), usage(), [policy])?.code).toBe('effect_not_permitted')
+    expect(judge.screen(call, usage({ rate: [{ count: 5, oldestAt: NOW }] }), [policy])?.code).toBe('rate_limited')
+    expect(judge.screen(call, usage({ frozen: { scope: 'all', at: NOW, reason: null } }), [policy])?.code).toBe(
+      'key_frozen',
+    )
+  })
+  test('lets through what is only observed', () => {
+    expect(judge.screen(refund({ vendor: 'twilio' }), usage(), [policyOf(open({}, { mode: 'observe' }))])).toBe(null)
+  })
+})
+
+test('no policy is a bug, not a permission', () => {
+  expect(() => judge.decide(refund(), usage(), [])).toThrow('at least one policy')
+})

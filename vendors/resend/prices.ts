@@ -1,0 +1,14 @@
+import type { PriceTable } from '../../src/contracts/vendor.js'
+
+/**
+ * One flat price: every address in to, cc and bcc costs an e-mail at the overage rate, whether or not the plan's
+ * quota would have covered it. `domain` is not listed: adding a domain is refused until the operator prices it.
+ */
+export const prices: PriceTable = {
+  as_of: '2026-11-20',
+  max_age_days: 90,
+  safety: '1',
+  source: 'static, secondary sources; check against your account',
+  prefixes: {},
+  flat: { email: '0.0009' },
+}

@@ -1,0 +1,12 @@
+import type { Quote } from '../../src/contracts/call.js'
+import { priced } from '../../src/contracts/money.js'
+import type { Prices } from '../../src/contracts/vendor.js'
+
+/** So many units of a flat price, with the table's safety factor. */
+export function quoteFlat(prices: Prices, name: string, units: number): Quote {
+  const each = prices.flat(name)
+  if (each === null) return { basis: 'unpriceable', why: prices.why(name) }
+  if (!/^[0-9]{1,9}(\.[0-9]{1,12})?$/.test(each))
+    return { basis: 'unpriceable', why: `The price of ${name} is not a plain decimal.` }
+  return { basis: 'exact', amount: priced(BigInt(units), each, prices.safety) }
+}

@@ -1,0 +1,26 @@
+/**
+ * How many decimal places Stripe's minor unit has, by currency (docs.stripe.com/currencies, read November 2026).
+ *
+ * Two traps. UGX and ISK have no minor unit in life, yet Stripe keeps them at two places for backward compatibility:
+ * «5 ISK» is sent as 500. And a currency that is missing here is unknown, not two-decimal: an exponent guessed too
+ * high would count a hundredth of the money.
+ */
+export function exponentOf(currency: string): number | null {
+  if (ZERO_DECIMAL.has(currency)) return 0
+  if (THREE_DECIMAL.has(currency)) return 3
+  return TWO_DECIMAL.has(currency) ? 2 : null
+}
+
+const codes = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
+
+const ZERO_DECIMAL = codes('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf')
+
+const THREE_DECIMAL = codes('bhd jod kwd omr tnd')
+
+const TWO_DECIMAL = codes(`
+  usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf cny cop
+  crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel ghs gip gmd gtq gyd hkd hnl hrk htg huf idr ils inr isk jmd kes
+  kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen
+  pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sll sos srd std szl thb tjs top try ttd twd tzs uah ugx
+  uyu uzs wst xcd yer zar zmw
+`)

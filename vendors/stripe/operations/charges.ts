@@ -1,0 +1,79 @@
+import type { JsonObject, Operation } from '../../../src/contracts/vendor.js'
+import { find, ofOwner } from '../lookups.js'
+import { operation } from '../operation.js'
+import { brings, costs, FREE, plus, priceOf, reached } from '../pricing.js'
+import { idIn, integer, text } from '../replies.js'
+import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
+import { everybodys, ownedList, ownedRead } from './reads.js'
+
+export const charges: readonly Operation[] = [
+  operation({
+    id: 'charges.create',
+    routes: ['POST /v1/charges'],
+    effect: 'spend',
+    accepts: `amount application_fee application_fee_amount capture currency customer description destination metadata
+      on_behalf_of radar_options receipt_email shipping source statement_descriptor statement_descriptor_suffix
+      transfer_data transfer_group`,
+    explain: (question) => {
+      const { params } = question
+      const currency = params.get('currency')
+      return {
+        ...costs(priceOf(question, params.get('amount'), currency)),
+        direction: 'in',
+        subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+      }
+    },
+    outcome: (reply, question) => reached(question, exposureOf(reply), integer(reply.amount), text(reply.currency)),
+  }),
+  operation({
+    id: 'charges.update',
+    routes: ['POST /v1/charges/{charge}'],
+    effect: 'write',
+    accepts: 'customer description fraud_details metadata receipt_email shipping transfer_group',
+    explain: (question) =>
+      ofOwner(question, 'charge', question.path.charge!, (customers) => {
+        const relabelled = question.params.get('customer')
+        return {
+          quote: FREE,
+          subjects: subjects(question, {
+            customers: customers && relabelled ? owners(...customers, relabelled) : customers,
+          }),
+        }
+      }),
+  }),
+  operation({
+    id: 'charges.capture',
+    routes: ['POST /v1/charges/{charge}/capture'],
+    effect: 'spend',
+    accepts: `amount application_fee application_fee_amount receipt_email statement_descriptor
+      statement_descriptor_suffix transfer_data transfer_group`,
+    explain: (question) =>
+      find('charge', question.path.charge!, (charge) => {
+        const part = question.params.get('amount')
+        const total = part === undefined ? integer(charge.amount) : plus(integer(charge.amount_captured) ?? '0', part)
+        const currency = text(charge.currency)
+        return {
+          ...brings(exposureOf(charge)!, priceOf(question, total, currency)),
+          direction: 'in',
+          subjects: subjects(question, {
+            customers: owners(customerOf(charge)),
+            currencies: [currency],
+            beneficiaries: [...beneficiariesOf(charge), idIn(charge.destination)],
+          }),
+        }
+      }),
+    outcome: (reply, question) =>
+      reached(
+        question,
+        exposureOf(reply),
+        integer(reply.amount_captured) ?? integer(reply.amount),
+        text(reply.currency),
+      ),
+  }),
+  everybodys('charges.search', '/v1/charges/search'),
+  ownedList('charges.list', '/v1/charges'),
+  ownedRead('charges.retrieve', '/v1/charges/{charge}', 'charge', 'charge'),
+]
+
+/** A charge made by an intent counts with the intent, so that capturing it by either id is counted once. */
+const exposureOf = (charge: JsonObject): string | null => idIn(charge.payment_intent) ?? text(charge.id)

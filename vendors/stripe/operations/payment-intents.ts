@@ -1,0 +1,152 @@
+import type { JsonObject, Operation, Outcome, Question } from '../../../src/contracts/vendor.js'
+import { find, ofOwner } from '../lookups.js'
+import { operation } from '../operation.js'
+import { brings, costs, FREE, largerMinor, plus, priceOf, reached } from '../pricing.js'
+import { integer, text } from '../replies.js'
+import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
+import { everybodys, ownedList, ownedRead } from './reads.js'
+
+/**
+ * An intent counts in full from its creation, confirmed or not: its client secret alone lets somebody pay it. Every
+ * later call on it says what the intent reaches in total, and only what is not counted yet is reserved.
+ */
+export const paymentIntents: readonly Operation[] = [
+  operation({
+    id: 'payment_intents.create',
+    routes: ['POST /v1/payment_intents'],
+    effect: 'spend',
+    accepts: `allowed_payment_method_types amount amount_details application_fee_amount automatic_payment_methods
+      capture_method confirm confirmation_method confirmation_token currency customer description
+      error_on_requires_action excluded_payment_method_types hooks mandate mandate_data metadata off_session
+      on_behalf_of payment_details payment_method payment_method_configuration payment_method_data
+      payment_method_options payment_method_types radar_options receipt_email return_url setup_future_usage shipping
+      statement_descriptor statement_descriptor_suffix transfer_data transfer_group use_stripe_sdk`,
+    explain: (question) => {
+      const { params } = question
+      const currency = params.get('currency')
+      return {
+        ...costs(priceOf(question, params.get('amount'), currency)),
+        direction: 'in',
+        subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+      }
+    },
+    outcome,
+  }),
+  operation({
+    id: 'payment_intents.update',
+    routes: ['POST /v1/payment_intents/{intent}'],
+    effect: 'spend',
+    accepts: `allowed_payment_method_types amount amount_details application_fee_amount capture_method currency customer
+      description excluded_payment_method_types hooks metadata payment_details payment_method
+      payment_method_configuration payment_method_data payment_method_options payment_method_types receipt_email
+      setup_future_usage shipping statement_descriptor statement_descriptor_suffix transfer_data transfer_group`,
+    explain: (question) =>
+      find('payment_intent', question.path.intent!, (intent) => {
+        const { params } = question
+        const currency = params.get('currency') ?? text(intent.currency)
+        const repriced = params.has('amount') || params.has('currency')
+        const total = priceOf(question, params.get('amount') ?? integer(intent.amount), currency)
+        const customer = params.get('customer')
+        return {
+          ...(repriced ? brings(question.path.intent!, total) : { quote: FREE }),
+          direction: 'in',
+          subjects: subjects(question, {
+            customers: owners(customerOf(intent), ...(customer ? [customer] : [])),
+            currencies: [currency],
+            beneficiaries: beneficiariesOf(intent),
+          }),
+        }
+      }),
+    // An update that sets no amount is no reason to start counting an intent somebody else made.
+    outcome: (reply, question, { object }) => (object ? outcome(reply, question) : {}),
+  }),
+  operation({
+    id: 'payment_intents.confirm',
+    routes: ['POST /v1/payment_intents/{intent}/confirm'],
+    effect: 'spend',
+    accepts: `allowed_payment_method_types amount_details amount_to_confirm capture_method confirmation_token
+      error_on_requires_action excluded_payment_method_types hooks mandate mandate_data off_session payment_details
+      payment_method payment_method_data payment_method_options payment_method_types radar_options receipt_email
+      return_url setup_future_usage shipping use_stripe_sdk`,
+    explain: (question) =>
+      onIntent(question, (intent) => {
+        // What another amount_to_confirm does to the intent is documented nowhere: the larger of the two counts.
+        const amount = integer(intent.amount)
+        const confirmed = question.params.get('amount_to_confirm')
+        return amount && confirmed ? largerMinor(amount, confirmed) : amount
+      }),
+    outcome,
+  }),
+  operation({
+    id: 'payment_intents.capture',
+    routes: ['POST /v1/payment_intents/{intent}/capture'],
+    effect: 'spend',
+    accepts: `amount_details amount_to_capture application_fee_amount final_capture hooks metadata payment_details
+      statement_descriptor statement_descriptor_suffix transfer_data`,
+    explain: (question) =>
+      onIntent(question, (intent) => {
+        const captured = question.params.get('amount_to_capture') ?? integer(intent.amount_capturable)
+        if (!captured) return null
+        const total = plus(integer(intent.amount_received) ?? '0', captured)
+        // Further captures may follow, so the rest of the authorisation stays open.
+        const amount = integer(intent.amount)
+        return question.params.get('final_capture') === 'false' && amount ? largerMinor(total, amount) : total
+      }),
+    outcome,
+  }),
+  operation({
+    id: 'payment_intents.increment_authorization',
+    routes: ['POST /v1/payment_intents/{intent}/increment_authorization'],
+    effect: 'spend',
+    accepts: `amount amount_details application_fee_amount description hooks metadata payment_details
+      statement_descriptor transfer_data`,
+    explain: (question) =>
+      onIntent(question, (intent) => {
+        // The amount is the new total, not what is added (API reference, November 2026).
+        const amount = integer(intent.amount)
+        const total = question.params.get('amount')
+        return amount && total ? largerMinor(amount, total) : null
+      }),
+    outcome,
+  }),
+  operation({
+    id: 'payment_intents.cancel',
+    routes: ['POST /v1/payment_intents/{intent}/cancel'],
+    effect: 'write',
+    accepts: 'cancellation_reason',
+    explain: (question) =>
+      ofOwner(question, 'payment_intent', question.path.intent!, (customers) => ({
+        quote: FREE,
+        object: question.path.intent!,
+        subjects: subjects(question, { customers }),
+      })),
+    outcome,
+  }),
+  everybodys('payment_intents.search', '/v1/payment_intents/search'),
+  ownedList('payment_intents.list', '/v1/payment_intents'),
+  ownedRead('payment_intents.retrieve', '/v1/payment_intents/{intent}', 'payment_intent', 'intent'),
+]
+
+function onIntent(question: Question, total: (intent: JsonObject) => string | null) {
+  return find('payment_intent', question.path.intent!, (intent) => {
+    const currency = text(intent.currency)
+    return {
+      ...brings(question.path.intent!, priceOf(question, total(intent), currency)),
+      direction: 'in',
+      subjects: subjects(question, {
+        customers: owners(customerOf(intent)),
+        currencies: [currency],
+        beneficiaries: beneficiariesOf(intent),
+      }),
+    }
+  })
+}
+
+/** What an intent counts for from now on: what was taken once it is over, and until then all that can still be. */
+function outcome(reply: JsonObject, question: Question): Outcome {
+  const received = integer(reply.amount_received)
+  const over = reply.status === 'succeeded' || reply.status === 'canceled'
+  const amount = integer(reply.amount)
+  const open = amount && largerMinor(amount, plus(received ?? '0', integer(reply.amount_capturable) ?? '0'))
+  return reached(question, text(reply.id), over && received ? received : open, text(reply.currency))
+}

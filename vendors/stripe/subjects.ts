@@ -1,0 +1,65 @@
+import type { Subjects } from '../../src/contracts/call.js'
+import type { JsonObject, Question } from '../../src/contracts/vendor.js'
+import { isUrlName, segments } from './grammar.js'
+import { idIn, object } from './replies.js'
+
+/** What an operation found out about whom it concerns; the rest is read off the parameters. */
+interface Found {
+  readonly customers?: readonly string[] | null
+  readonly currencies?: readonly (string | null | undefined)[]
+  readonly beneficiaries?: readonly (string | null | undefined)[]
+}
+
+/** Subjects of a mutating call: what was found, and every destination and URL among the parameters. */
+export function subjects(question: Question, found: Found): Subjects {
+  const beneficiaries = distinct([...named(question, isDestination), ...(found.beneficiaries ?? [])])
+  const urls = distinct(named(question, isUrl))
+  const currencies = distinct(found.currencies ?? [])
+  return {
+    ...(found.customers !== undefined && { customers: found.customers }),
+    ...(beneficiaries.length > 0 && { beneficiaries }),
+    ...(urls.length > 0 && { urls }),
+    ...(currencies.length > 0 && { currencies }),
+  }
+}
+
+/** One list of customers; null as soon as one of them is unknown. */
+export function owners(...ids: readonly (string | null | undefined)[]): readonly string[] | null {
+  const known = distinct(ids)
+  return known.length === new Set(ids.map((id) => id || null)).size ? known : null
+}
+
+/** The customer of an object: an id, an expanded object or nothing. */
+export const customerOf = (found: JsonObject): string | null => idIn(found.customer)
+
+/** Accounts an existing object already routes its money to. */
+export function beneficiariesOf(found: JsonObject): readonly (string | null)[] {
+  return [
+    idIn(found.on_behalf_of),
+    idIn(object(found.transfer_data)?.destination),
+    idIn(object(found.issuer)?.account),
+    idIn(object(object(found.invoice_settings)?.issuer)?.account),
+    idIn(object(object(found.automatic_tax)?.liability)?.account),
+  ]
+}
+
+function named(question: Question, matches: (path: readonly string[]) => boolean): string[] {
+  return question.params.entries().flatMap(([name, value]) => {
+    const path = segments(name)
+    return value !== '' && !path.includes('metadata') && matches(path) ? [value] : []
+  })
+}
+
+function isDestination(path: readonly string[]): boolean {
+  const last = path.at(-1)!
+  if (last === 'destination' || last === 'on_behalf_of') return true
+  return last === 'account' && /^(destination|issuer|liability)$/.test(path.at(-2) ?? '')
+}
+
+/** Names such as `return_url`, `redirect[url]` and a product's `images[]`. */
+const isUrl = (path: readonly string[]): boolean =>
+  isUrlName(path.at(-1)!) || (path.at(-2) === 'images' && /^\d*$/.test(path.at(-1)!))
+
+const distinct = (values: readonly (string | null | undefined)[]): string[] => [
+  ...new Set(values.filter((value): value is string => Boolean(value))),
+]

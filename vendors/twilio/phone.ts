@@ -1,0 +1,38 @@
+import { parsePhoneNumberFromString, type NumberType } from 'libphonenumber-js/max'
+
+const E164 = /^\+[1-9][0-9]{6,14}$/
+
+/**
+ * Whether a text is E.164 byte for byte. The phone library accepts far more (`tel:`, extensions, full-width digits); it
+ * never sees those.
+ */
+export const isE164 = (text: string): boolean => E164.test(text)
+
+export type Destination = { readonly country: string } | { readonly why: string }
+
+/** Number ranges that are billed to whoever calls, at rates no price table of ours knows. */
+const NEVER_PRICED: ReadonlySet<NumberType> = new Set([
+  'PREMIUM_RATE',
+  'PERSONAL_NUMBER',
+  'SHARED_COST',
+  'UAN',
+  'PAGER',
+  'VOICEMAIL',
+])
+
+/**
+ * The country (ISO 3166-1 alpha-2) a number belongs to, or why it cannot have a price. A calling code is no country:
+ * +1 holds the United States, Canada and twenty-odd Caribbean states, and +881 (satellite) or +882 none at all.
+ *
+ * @param number E.164
+ */
+export function destinationOf(number: string): Destination {
+  const phone = parsePhoneNumberFromString(number)
+  if (!phone || phone.number !== number) return { why: `${number} is not in any numbering plan.` }
+  if (phone.country === undefined)
+    return { why: `${number} belongs to no single country (satellite or global service).` }
+  const type = phone.getType()
+  if (type === undefined) return { why: `${number} lies in no assigned range of ${phone.country}.` }
+  if (NEVER_PRICED.has(type)) return { why: `${number} is a ${type.toLowerCase().replaceAll('_', ' ')} number.` }
+  return { country: phone.country }
+}
