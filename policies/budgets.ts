@@ -47,7 +47,9 @@ function perRun({ keyId, rootId, run, policy }: Level, { rule, label, name, suff
     code: rule.code,
     label: run === null ? `${label}, counted over the whole key` : label,
     rule: name,
+    since: null,
     resetsAt: null,
+    vendor: rule.vendor,
     enforce: policy.enforce,
   }
 }
@@ -70,7 +72,9 @@ function perSpan(
     code: rule.code,
     label,
     rule: name,
+    since: window.startAt,
     resetsAt: window.endAt,
+    vendor: rule.vendor,
     enforce: policy.enforce,
   }
 }

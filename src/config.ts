@@ -8,6 +8,8 @@ export interface Config {
   readonly port: number
   readonly adminHost: string
   readonly adminPort: number
+  /** Further names under which the admin port is reached, without ports. Any other Host is refused (DNS rebinding). */
+  readonly adminHostNames: readonly string[]
   /** Certificate and key of the admin listener, PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null
   readonly dataDir: string
@@ -32,7 +34,7 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /** Names of flags and variables, for help texts: `--admin-port` is SPENDGATE_ADMIN_PORT. */
 export const SETTINGS = [
-  'host', 'port', 'admin-host', 'admin-port', 'data-dir', 'tls-cert', 'tls-key', 'stripe-upstream', 'twilio-upstream', 'resend-upstream',
+  'host', 'port', 'admin-host', 'admin-port', 'admin-host-names', 'data-dir', 'tls-cert', 'tls-key', 'stripe-upstream', 'twilio-upstream', 'resend-upstream',
   'upstream-timeout-ms', 'drain-ms', 'log-level',
 ] as const
 
@@ -74,6 +76,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
     port: port('port', 4242),
     adminHost,
     adminPort: port('admin-port', 4243),
+    adminHostNames: (value('admin-host-names') ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''),
     tls,
     dataDir: dataDirOf(env, value('data-dir')),
     upstreams,

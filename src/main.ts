@@ -81,10 +81,17 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       vendors,
       clock,
       adminToken,
-      allowedHosts: [config.adminHost],
+      allowedHosts: [config.adminHost, ...config.adminHostNames],
       version: packageVersion(),
       ready: () => ({ ok: !draining, faults: draining ? ['The server is stopping.'] : [] }),
       metrics: () => metrics.text({ spendgate_in_flight: agent.inFlight(), spendgate_rss_bytes: process.memoryUsage().rss }),
+      carryOver: async (oldId, newId) => {
+        const next = ledger.key(newId)!
+        const { levels } = engine.standings.of(next)
+        const budgets = vendors.flatMap(({ name }) => judge.budgets(levels, { vendor: name, credentialId: null }, clock.now()))
+        const own = new Map(budgets.filter((budget) => budget.counter.startsWith(`key:${newId}`)).map((budget) => [budget.counter, budget]))
+        await ledger.carryOver(oldId, [...own.values()], 'admin')
+      },
       onTablesChanged: () => tables.reload(),
       backupDir: config.dataDir,
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),

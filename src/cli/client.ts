@@ -45,7 +45,7 @@ export class Api {
     return rowsOf<Row>(await this.get(path), path, plural)
   }
 
-  /** Rows of a long list, page after page, up to `max`; with the cursor after the last page read when more is to be had. */
+  /** Rows of a long list, page after page, up to `max`. `next` is the cursor to go on with when more is to be had. */
   async pages<Row>(
     path: string,
     plural: string,
@@ -159,12 +159,13 @@ export class Api {
     const code = (error as { code?: unknown } | null)?.code
     const where = this.#base.origin
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-      const message = `${where} took the request but gave no answer within ${REPLY_TIMEOUT_MS / 1000} s. What was asked for may still have been done.`
+      const message = `${where} gave no answer within ${REPLY_TIMEOUT_MS / 1000} s. What was asked for may still have been done.`
       return new CliFault(Exit.unreachable, message, { code: 'timeout', cause: error })
     }
     const advice =
       'Start one with "npm start" or "spendgate serve" in another terminal, or name another with --url or SPENDGATE_URL.'
-    const message = `No spendgate answers at ${where} (${typeof code === 'string' ? code : 'connection failed'}). ${advice}`
+    const cause = typeof code === 'string' ? code : 'connection failed'
+    const message = `No spendgate answers at ${where} (${cause}). ${advice}`
     return new CliFault(Exit.unreachable, message, { code: 'unreachable', cause: error })
   }
 
@@ -191,7 +192,8 @@ export class Api {
     const { from, looked } = this.#token
     const advice =
       this.#token.text === null
-        ? `No admin token was found (looked in ${looked.join(', ')}). Run this as the user the server runs as, with the server's --data-dir.`
+        ? `No admin token was found (looked in ${looked.join(', ')}). ` +
+          "Run this as the user the server runs as, with the server's --data-dir."
         : `The admin token from ${from} is not the one of the server at ${this.#base.origin}. Does it use another --data-dir?`
     return new CliFault(Exit.authentication, detail === null ? advice : `${detail} ${advice}`, { code: 'unauthorized' })
   }
@@ -241,7 +243,7 @@ function parsed(text: string): Unknowns | null {
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
 
-/** `errors:[{path,message}]` of a problem document; `at` is the position in the document's text where the server knows it. */
+/** `errors:[{path,message}]` of a problem document; `at` is the place in the text, where the server knows it. */
 function faultLines(errors: unknown): FaultLine[] {
   if (!Array.isArray(errors)) return []
   return (errors as readonly unknown[]).slice(0, FAULT_LINES_MAX).map((error) => {
@@ -313,7 +315,8 @@ function adminUrl(text: string): URL {
   }
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
     throw usage(
-      `The admin token is not sent over plain http to ${url.hostname}. Use https, or a tunnel to the server's loopback address.`,
+      `The admin token is not sent over plain http to ${url.hostname}. ` +
+        "Use https, or a tunnel to the server's loopback address.",
     )
   }
   return url

@@ -27,7 +27,7 @@ const UNSAFE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu
 /** Text that can do nothing to a terminal but be read. */
 export const safe = (text: string): string => text.replace(UNSAFE, '\ufffd')
 
-/** JSON that can do nothing to a terminal either. JSON.stringify leaves C1 controls and bidirectional marks as they are. */
+/** JSON that can do nothing to a terminal either. JSON.stringify leaves C1 controls and bidirectional marks in. */
 export function json(value: unknown, indent: boolean): string {
   const text = JSON.stringify(value, null, indent ? 2 : undefined)
   return text.replace(UNSAFE, (found) =>

@@ -7,7 +7,7 @@ import type { Io } from './io.js'
 import { json, safe, styleFor } from './output.js'
 import { secretOnCommandLine } from './secrets.js'
 
-/** Runs one command line (without node and script) and says with which code the process should end. Never throws for a fault. */
+/** Runs one command line (without node and script) and says with which code to exit. Never throws for a fault. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const jsonWanted = argv.includes('--json')
   const leaked = secretOnCommandLine(argv)
@@ -51,7 +51,10 @@ function complain(io: Io, jsonWanted: boolean, error: unknown): number {
   return fault.exit
 }
 
-/** Faults of the server's own parts, where a command works on the data directory itself. Known by name: importing them would cost their modules. */
+/**
+ * Faults of the server's own parts, met where a command works on the data directory itself. Known by name, because
+ * importing their classes would cost every command their modules.
+ */
 const CODES: Readonly<Record<string, readonly [exit: number, code: string]>> = {
   SealFault: [Exit.authentication, 'vault'],
   CustodyFault: [Exit.failure, 'custody'],
@@ -123,6 +126,7 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--port <port>', 'agent listener (4242)', port)
     .option('--admin-host <address>', 'admin listener (127.0.0.1)')
     .option('--admin-port <port>', 'admin listener (4243)', port)
+    .option('--admin-host-names <names>', 'further host names the admin port answers to, separated by commas')
     .option('--tls-cert <file>', 'certificate of the admin listener')
     .option('--tls-key <file>', 'its private key')
     .option('--insecure-admin', 'let the admin port listen beyond loopback without TLS')

@@ -114,7 +114,8 @@ async function asked(context: Context, question: string, hidden: boolean): Promi
 async function answered(context: Context, question: string, hidden: boolean): Promise<string> {
   if (context.io.ask === null) {
     throw usage(
-      'There is no terminal to ask at: give the secret by --secret-stdin, --secret-env NAME or --secret-file F (Twilio: with --account-sid and --api-key-sid).',
+      'There is no terminal to ask at: give the secret by --secret-stdin, --secret-env NAME or --secret-file F ' +
+        '(Twilio: with --account-sid and --api-key-sid).',
     )
   }
   return (await context.io.ask(question, hidden)).trim()
@@ -127,12 +128,14 @@ const VAULT_KEY = /vault_(?:live|test)_[A-Za-z0-9]{16,}/
 export function secretOnCommandLine(argv: readonly string[]): CliFault | null {
   if (argv.some((word) => VENDOR_KEY.test(word))) {
     const message =
-      'A vendor key is on the command line, where the shell history and every process can read it. It was not used. Roll it, then give it by prompt, --secret-stdin, --secret-env NAME or --secret-file F.'
+      'A vendor key is on the command line, where the shell history and every process can read it. It was not used. ' +
+      'Roll it, then give it by prompt, --secret-stdin, --secret-env NAME or --secret-file F.'
     return new CliFault(Exit.usage, message, { code: 'secret_on_command_line' })
   }
   if (argv.some((word) => VAULT_KEY.test(word))) {
     const message =
-      'A vault key is on the command line, where the shell history and every process can read it. Name a key by its id (key_…); "spendgate key list" shows them.'
+      'A vault key is on the command line, where the shell history and every process can read it. ' +
+      'Name a key by its id (key_…); "spendgate key list" shows them.'
     return new CliFault(Exit.usage, message, { code: 'secret_on_command_line' })
   }
   return null

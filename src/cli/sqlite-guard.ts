@@ -29,7 +29,9 @@ export function sqliteFault(sqlite: string | null, node: string): string | null 
   const [major = 0, minor = 0] = node.split('.').map(Number)
   const nodeApi10 = major > 22 || (major === 22 && minor >= 14)
   if (Number.parseInt(sqlite, 10) < 13 || nodeApi10) return null
-  return `better-sqlite3 ${sqlite} needs Node ≥ 22.14 (this is ${node}, Node-API ${process.versions.napi ?? 'unknown'}) and would crash. Fix: npm i better-sqlite3@^12.11.1, or use Node 24.`
+  const here = `this is ${node}, Node-API ${process.versions.napi ?? 'unknown'}`
+  const fix = 'Fix: npm i better-sqlite3@^12.11.1, or use Node 24.'
+  return `better-sqlite3 ${sqlite} needs Node ≥ 22.14 (${here}) and would crash. ${fix}`
 }
 
 /** Whether the native part is there and of this Node; a sentence when it is not. */
@@ -40,6 +42,7 @@ function bindingFault(): string | null {
     return null
   } catch (error) {
     const [first] = (error as Error).message.split('\n')
-    return `The native part of better-sqlite3 cannot be loaded by Node ${process.versions.node} (${first}). Fix: npm rebuild better-sqlite3 (without a prebuilt binding it needs Python 3 and a C++ compiler).`
+    const fix = 'Fix: npm rebuild better-sqlite3 (without a prebuilt binding it needs Python 3 and a C++ compiler).'
+    return `The native part of better-sqlite3 cannot be loaded by Node ${process.versions.node} (${first}). ${fix}`
   }
 }

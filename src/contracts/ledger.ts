@@ -24,6 +24,8 @@ export interface Ledger {
   addKey(key: NewKey): Promise<KeyRecord>
   /** Appends a narrowing (a partial policy document) to a key. */
   narrowKey(id: string, patch: unknown, actor: string): Promise<KeyRecord>
+  /** Counts what a key and its descendants have spent or hold, since each budget's window began, on these budgets as well. */
+  carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void>
   /** Revokes the key and every descendant. Repeated: the first reply. `inFlight` names calls whose bytes had already left. */
   revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }>
   freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void>

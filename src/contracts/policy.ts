@@ -62,8 +62,11 @@ export interface Budget {
   readonly label: string
   /** `daily-cap (support-refunds@3)` */
   readonly rule: string
-  /** Epoch ms at which the window ends; null when it does not. */
+  /** Epoch ms at which the window began and ends; null when it does not. */
+  readonly since: number | null
   readonly resetsAt: number | null
+  /** The one vendor it counts, or null for all. */
+  readonly vendor: string | null
   /** False when its policy only observes. */
   readonly enforce: boolean
 }

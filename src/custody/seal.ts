@@ -97,16 +97,6 @@ export class Vault {
     )
   }
 
-  /** Key of the digests that vault keys are stored by. */
-  pepper(): Buffer {
-    return this.#derive('custody:pepper')
-  }
-
-  /** 32 bytes for another purpose, independent of every other label's. */
-  subkey(label: string): Buffer {
-    return this.#derive(`label:${label}`)
-  }
-
   /** Names a credential's secret without telling anything of it: 12 hex characters of a keyed hash of its parts. */
   credentialFingerprint(parts: SecretParts): string {
     const named = Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -167,8 +167,8 @@ export class Registry {
   credential = (id: string): CredentialRecord | null => this.#credentials.get(id) ?? null
 
   putCredential(record: CredentialRecord): void {
-    const taken = [...this.#credentials.values()].find((other) => other.name === record.name && other.id !== record.id)
-    if (taken) throw new LedgerConflict(`A credential named ${record.name} exists (${taken.id}). Rotate it, or choose another name.`)
+    const taken = [...this.#credentials.values()].find((other) => other.vendor === record.vendor && other.name === record.name && other.id !== record.id)
+    if (taken) throw new LedgerConflict(`A ${record.vendor} credential named ${record.name} exists (${taken.id}). Rotate it, or choose another name.`)
     this.#db.prepare(
       `insert into credentials (id, vendor, name, account, test, fingerprint, last4, sealed, created_at, rotated_at)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -160,6 +160,18 @@ export class Reports {
     }
   }
 
+  /** Spent and held by calls of these keys that began at or after an instant. */
+  counted(keys: readonly string[], since: number, vendor: string | null): bigint {
+    const find = this.#db
+      .prepare(
+        `select coalesce(sum(settled + case when state = 'reserved' then reserved else 0 end), 0)
+         from calls where key_id = ? and at >= ? and (? is null or vendor = ?)`,
+      )
+      .pluck()
+      .safeIntegers()
+    return keys.reduce((sum, key) => sum + (find.get(key, since, vendor, vendor) as bigint), 0n)
+  }
+
   lastImplicitRun(rootId: string): { run: string; at: number } | null {
     const row = this.#db.prepare('select run, run_source, at from calls where key_id = ? order by seq desc limit 1').get(rootId) as
       | { run: string; run_source: string; at: number }

@@ -136,6 +136,19 @@ export class SqliteLedger implements Ledger {
     return this.#change('key.narrowed', actor, { key: id, patch }, () => this.#registry.narrowKey(id, patch))
   }
 
+  async carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void> {
+    await this.flushed()
+    const keys = this.#registry.descendants(fromKey)
+    this.#change('carried', actor, { from: fromKey }, () => {
+      for (const budget of budgets) {
+        const spent = this.#reports.counted(keys, budget.since ?? 0, budget.vendor)
+        const counter = this.#counters.of(budget)
+        this.#counters.add(counter, spent, 0n)
+        this.#entry('carried.to', null, spent, JSON.stringify({ actor, from: fromKey, counters: [counter.id] }))
+      }
+    })
+  }
+
   async revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
     const key = this.#registry.key(id)
     if (!key) throw new LedgerConflict(`There is no key ${id}.`)

@@ -37,6 +37,7 @@ export function verify(db: Database.Database): readonly string[] {
       fault(`Entry ${seq} does not match its hash: it, or one before it, was changed.`)
       head = entry.hash
     }
+    if (entry.kind === 'carried.to') count((JSON.parse(entry.detail) as { counters: number[] }).counters, entry.amount, 0n)
     if (callSeq === null) continue
     if (entry.kind === 'denied') calls.set(callSeq, { state: 'denied', reserved: 0n, settled: 0n, counters: [] })
     else if (entry.kind === 'reserved') {

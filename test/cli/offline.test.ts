@@ -77,9 +77,7 @@ describe('serve', () => {
     const serving = terminal.run('serve', ...ports)
     const text = await listening
     const [, url = ''] = /admin port {2}(http:\S+)/.exec(text) ?? []
-    expect(text).toMatch(
-      /^agent port {2}http:\/\/127\.0\.0\.1:\d+\nadmin port {2}http:\/\/127\.0\.0\.1:\d+ {2}\(dashboard and API\)\n$/,
-    )
+    expect(text).toMatch(/^agent port {2}http:\/\/127\.0\.0\.1:\d+\nadmin port {2}http:\/\/127\.0\.0\.1:\d+\n$/)
     terminal.onOut(() => {})
     expect((await terminal.run('--url', url, 'key', 'list', '--json')).json).toEqual({ keys: [], next_cursor: null })
     terminal.interrupt()

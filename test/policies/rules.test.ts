@@ -261,7 +261,9 @@ describe('a key that observes below one that enforces', () => {
       code: 'budget_exceeded',
       label: 'USD 1.00',
       rule: 'observed',
+      since: null,
       resetsAt: null,
+      vendor: null,
       enforce: false,
     } as const
     const state = usage({}, [budget, { ...budget, counter: 'd', rule: 'enforced', enforce: true }])

@@ -805,15 +805,6 @@ describe('subscriptions', () => {
     expect(explanation.quote.basis).toBe('unpriceable')
     expect(lookUps).toEqual([])
   })
-
-  test('count with their first invoice, which a later call may pay', () => {
-    const replies = { ...at.price(500, RECURRING), ...at.preview(500) }
-    const reply = { ...subscription([]), latest_invoice: 'in_7' }
-    expect(outcome(create, 'customer=cus_A&items[0][price]=price_1', reply, replies)).toEqual({
-      object: 'in_7',
-      total: 5_000_000n,
-    })
-  })
 })
 
 describe('payment links', () => {
@@ -1143,5 +1134,23 @@ describe('a free update of what others made', () => {
   ])('%s counts nothing', (request, form, replies, reply) => {
     expect(quote(request, form, replies)).toBe('free')
     expect(outcome(request, form, reply, replies)).toEqual({})
+  })
+})
+
+describe('in another account', () => {
+  const setting = { headers: { 'stripe-account': 'acct_V' }, customers: true }
+
+  test('an amount in the form is priced', () => {
+    expect(quote('POST /v1/payment_intents', 'amount=100&currency=usd', {}, setting)).toBe('USD 1.00')
+  })
+
+  test('what would need a look-up is not, because the look-up would read our own account', () => {
+    const { explanation, lookUps } = explain('POST /v1/refunds', 'charge=ch_1', at.charge(), setting)
+    expect(explanation.quote.basis).toBe('unpriceable')
+    expect(lookUps).toEqual([])
+    expect(explain('GET /v1/charges/ch_1', '', at.charge(), setting).explanation).toEqual({
+      quote: { basis: 'free' },
+      subjects: { customers: null },
+    })
   })
 })

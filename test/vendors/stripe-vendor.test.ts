@@ -55,7 +55,7 @@ describe('refusals', () => {
     const refusal = stripe.refuse({ code: 'amount_over_limit', message: 'Too much.', rule: 'max-amount' })
     expect(refusal).toEqual({
       status: 403,
-      headers: { 'Content-Type': 'application/json', 'Stripe-Should-Retry': 'false' },
+      headers: { 'content-type': 'application/json', 'stripe-should-retry': 'false' },
       body: {
         error: { type: 'invalid_request_error', code: 'amount_over_limit', message: 'amount_over_limit: Too much.' },
       },
@@ -65,7 +65,7 @@ describe('refusals', () => {
   test('a rate limit says when to come back', () => {
     const refusal = stripe.refuse({ code: 'rate_limited', message: 'Slow down.', rule: 'rate', retryAfterS: 12 })
     expect(refusal.status).toBe(429)
-    expect(refusal.headers['Retry-After']).toBe('12')
+    expect(refusal.headers['retry-after']).toBe('12')
   })
 })
 

@@ -1,5 +1,6 @@
 import { statusOf } from '../../src/contracts/call.js'
 import type { Authorization, Presented, Question, Vendor } from '../../src/contracts/vendor.js'
+import { namedAccounts } from './operation.js'
 import { operations } from './operations/index.js'
 
 /**
@@ -36,10 +37,10 @@ export const stripe: Vendor = {
   refuse: ({ code, message, retryAfterS }) => ({
     status: statusOf(code),
     headers: {
-      'Content-Type': 'application/json',
+      'content-type': 'application/json',
       // Without it the SDKs send a refused call again (measured: 5xx and 429 in node, python and go).
-      'Stripe-Should-Retry': 'false',
-      ...(retryAfterS !== undefined && { 'Retry-After': String(Math.ceil(retryAfterS)) }),
+      'stripe-should-retry': 'false',
+      ...(retryAfterS !== undefined && { 'retry-after': String(Math.ceil(retryAfterS)) }),
     },
     body: { error: { type: 'invalid_request_error', code, message: `${code}: ${message}` } },
   }),
@@ -66,9 +67,9 @@ function present(auth: Authorization): Presented | null {
 const STAND_INS = ['key', '_stripe_account', '_stripe_version', '_stripe_context', '_method'] as const
 
 /** Which account a call acts on: its own, unless a header names another one. */
-function common({ header, params }: Question): ReturnType<NonNullable<Vendor['common']>> {
-  const accounts = [header('stripe-account'), header('stripe-context')].filter((value) => value !== undefined)
-  const standIn = STAND_INS.find((name) => params.has(name))
+function common(question: Question): ReturnType<NonNullable<Vendor['common']>> {
+  const accounts = namedAccounts(question)
+  const standIn = STAND_INS.find((name) => question.params.has(name))
   return {
     subjects: accounts.length > 0 ? { accounts } : {},
     ...(standIn && {

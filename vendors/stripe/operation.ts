@@ -1,4 +1,5 @@
-import type { Explained, Operation, Question } from '../../src/contracts/vendor.js'
+import type { Effect } from '../../src/contracts/call.js'
+import type { Explained, Explanation, Operation, Question } from '../../src/contracts/vendor.js'
 import { fault } from './grammar.js'
 
 type Draft = Omit<Operation, 'accepts'> & {
@@ -16,8 +17,23 @@ export function operation({ accepts, signed = [], explain, ...rest }: Draft): Op
     explain: (question: Question): Explained => {
       const refuse = fault(question.params, signed)
       if (refuse) return { quote: { basis: 'unpriceable', why: refuse.message }, subjects: {}, refuse }
-      return explain?.(question) ?? { quote: { basis: 'free' }, subjects: {} }
+      const explained = explain?.(question) ?? { quote: { basis: 'free' }, subjects: {} }
+      return 'lookUp' in explained && namedAccounts(question).length > 0 ? elsewhere(rest.effect) : explained
     },
+  }
+}
+
+/** Accounts other than the credential's own that the headers of a call name. */
+export const namedAccounts = ({ header }: Question): readonly string[] =>
+  [header('stripe-account'), header('stripe-context')].filter((value) => value !== undefined)
+
+/** Look-ups read the credential's own account, where another account's objects are not or are others. */
+function elsewhere(effect: Effect): Explanation {
+  const why =
+    'This call would have to look something up in another account, which is not possible, so its amount is unknown.'
+  return {
+    quote: effect === 'read' ? { basis: 'free' } : { basis: 'unpriceable', why },
+    subjects: { customers: null },
   }
 }
 

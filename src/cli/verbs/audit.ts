@@ -61,7 +61,7 @@ async function inFile(path: string, given: string): Promise<Verified> {
   return { faults, entries, head }
 }
 
-/** One entry against the hash before it. After a fault the chain goes on from what the entry claims, so that each break is named once. */
+/** One entry against the hash before it. After a fault the chain goes on from what the entry claims: each break is named once. */
 function check(
   line: string,
   number: number,

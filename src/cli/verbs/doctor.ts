@@ -38,7 +38,8 @@ const SAME_USER: Finding = {
   check: 'agents',
   status: 'warn',
   message:
-    'An agent that runs as this operating-system user can read the data directory. Run agents as another user, in a container, or keep the keys in a key store.',
+    'An agent that runs as this operating-system user can read the data directory. ' +
+    'Run agents as another user, in a container, or keep the keys in a key store.',
 }
 
 export function nodeVersion(node: string): Finding {
@@ -151,11 +152,11 @@ async function asked<T>(ask: () => Promise<T>): Promise<T | CliFault> {
 async function ports(context: Context): Promise<Finding[]> {
   const { env } = context.io
   const wanted = [
-    ['agent port', env.SPENDGATE_HOST ?? '127.0.0.1', env.SPENDGATE_PORT ?? '4242'],
-    ['admin port', env.SPENDGATE_ADMIN_HOST ?? '127.0.0.1', env.SPENDGATE_ADMIN_PORT ?? '4243'],
+    ['agent port', 'port', env.SPENDGATE_HOST ?? '127.0.0.1', env.SPENDGATE_PORT ?? '4242'],
+    ['admin port', 'admin-port', env.SPENDGATE_ADMIN_HOST ?? '127.0.0.1', env.SPENDGATE_ADMIN_PORT ?? '4243'],
   ] as const
   const findings: Finding[] = []
-  for (const [check, host, port] of wanted) {
+  for (const [check, flag, host, port] of wanted) {
     const fault = await listenFault(host, Number(port))
     findings.push(
       fault === null
@@ -163,7 +164,7 @@ async function ports(context: Context): Promise<Finding[]> {
         : {
             check,
             status: 'fail',
-            message: `${host}:${port} cannot be listened on (${fault}). Choose another with --${check.startsWith('admin') ? 'admin-' : ''}port.`,
+            message: `${host}:${port} cannot be listened on (${fault}). Choose another with --${flag}.`,
           },
     )
   }

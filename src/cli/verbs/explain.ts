@@ -17,10 +17,9 @@ export async function explain(context: Context, _options: unknown, id: string): 
       ? `DENIED  ${decision.code ?? ''}`
       : `${call.state.toUpperCase()}  ${SENTENCE[call.state] ?? ''}`
   context.show(`${context.style.paint(stateTone(call.state), safe(headline))}\n`)
+  const observed = `Would be denied (${decision.code ?? ''}), but the policy only observes: `
   if (decision.message !== null)
-    context.show(
-      `${safe(decision.verdict === 'would_deny' ? `Would be denied (${decision.code ?? ''}), but the policy only observes: ${decision.message}` : decision.message)}\n`,
-    )
+    context.show(`${safe((decision.verdict === 'would_deny' ? observed : '') + decision.message)}\n`)
   context.show(
     facts(context.style, [
       ['rule', decision.rule],

@@ -79,7 +79,7 @@ export async function init(context: Context, options: InitOptions): Promise<numb
   for (const { id, vendor, name, last4 } of credentials)
     context.say(`✔ credential  ${id}  ${vendor}/${name}  …${last4}`)
   context.say(
-    `✔ policy      ${made.name}@${made.version}, written to ${file}; edit it and "spendgate policy add ${file}" makes the next version`,
+    `✔ policy      ${made.name}@${made.version}, written to ${file}; "spendgate policy add ${file}" makes the next version`,
   )
   showNewKey(context, key, `${key.id}  ${policy.name}`, options.expires)
   context.show('\nNext: point the agent at the gate instead of the vendor, with this key instead of yours.\n')
@@ -189,7 +189,7 @@ async function allowlists(
     limits.push([[vendor, 'senders'], senders], [[vendor, 'recipients'], recipients])
     if (senders.length === 0 || recipients.length === 0) {
       context.say(
-        `The ${vendor} block keeps the example's senders or recipients: edit the policy before the agent needs it (--sender, --recipient).`,
+        `The ${vendor} block keeps the example's senders or recipients: put your own into the policy (--sender, --recipient).`,
       )
     }
   }
@@ -218,7 +218,7 @@ async function credentialFor(
   return { vendor, secret: await credentialParts(context, vendor, source) }
 }
 
-/** The source of one vendor's secret among `--secret-env stripe=NAME`; without a vendor's name it is for the only one. */
+/** The source of one vendor's secret among `--secret-env stripe=NAME`; a bare NAME is for the only vendor. */
 function sourceFor(options: InitOptions, vendor: VendorName, vendorCount: number): SecretOptions & AccountOptions {
   const mine = (values: readonly string[] | undefined): string | undefined => {
     const named = values?.find((value) => value.startsWith(`${vendor}=`))

@@ -31,7 +31,8 @@ export async function set(context: Context, options: SetOptions, pairs: readonly
   if (aged.length > 0 && before.as_of !== asOf) {
     throw new CliFault(
       Exit.failure,
-      `The table has one date. These rates are of ${before.as_of ?? 'an unknown day'} and would be dated ${asOf}: ${aged.join(', ')}. Name them too, or drop them with --replace.`,
+      `The table has one date. These rates are of ${before.as_of ?? 'an unknown day'} and would be dated ${asOf}: ` +
+        `${aged.join(', ')}. Name them too, or drop them with --replace.`,
       { code: 'stale_rates' },
     )
   }

@@ -20,7 +20,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   if (context.json)
     context.reply({ agent_url: running.agentUrl, admin_url: running.adminUrl, notices: running.notices })
   else {
-    context.show(`agent port  ${running.agentUrl}\nadmin port  ${running.adminUrl}  (dashboard and API)\n`)
+    context.show(`agent port  ${running.agentUrl}\nadmin port  ${running.adminUrl}\n`)
     for (const notice of running.notices) context.say(notice)
   }
   await interrupted(context)

@@ -84,7 +84,7 @@ interface ServerEvent {
 
 const EVENT_CHARS_MAX = 1024 * 1024
 
-/** Server-sent events as the HTML standard frames them: fields a line, an empty line ends the event, a colon begins a comment. */
+/** Server-sent events as the HTML standard frames them: a field a line, an empty line at the end, comments after a colon. */
 export async function* events(stream: Readable): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder()
   let rest = ''

@@ -40,6 +40,7 @@ complete -c spendgate -n "__spendgate_at 'serve'" -l host -d 'agent listener (12
 complete -c spendgate -n "__spendgate_at 'serve'" -l port -d 'agent listener (4242)'
 complete -c spendgate -n "__spendgate_at 'serve'" -l admin-host -d 'admin listener (127.0.0.1)'
 complete -c spendgate -n "__spendgate_at 'serve'" -l admin-port -d 'admin listener (4243)'
+complete -c spendgate -n "__spendgate_at 'serve'" -l admin-host-names -d 'further host names the admin port answers to, separated by commas'
 complete -c spendgate -n "__spendgate_at 'serve'" -l tls-cert -d 'certificate of the admin listener'
 complete -c spendgate -n "__spendgate_at 'serve'" -l tls-key -d 'its private key'
 complete -c spendgate -n "__spendgate_at 'serve'" -l insecure-admin -d 'let the admin port listen beyond loopback without TLS'

@@ -1,4 +1,3 @@
-import { larger, ZERO } from '../../../src/contracts/money.js'
 import type { Explained, Explanation, JsonObject, Operation, Params, Question } from '../../../src/contracts/vendor.js'
 import { numbered, readLine, readLines, totalOf, type Line } from '../lines.js'
 import { find, LOOK_UPS_MAX, ofOwner, UNKNOWN_OBJECT } from '../lookups.js'
@@ -24,22 +23,14 @@ export const subscriptions: readonly Operation[] = [
       items metadata off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval
       proration_behavior transfer_data trial_end trial_from_plan trial_period_days trial_settings`,
     explain: create,
-    // The first invoice may be paid by a later call: that call reserves only what is not counted here.
-    outcome: (reply, question, { settle }) => {
-      const invoice = idIn(reply.latest_invoice)
-      if (!invoice || settle === undefined) return {}
-      const expanded = object(reply.latest_invoice)
-      const due = priceOf(question, integer(expanded?.amount_due), text(expanded?.currency))
-      return { object: invoice, total: larger(settle, typeof due === 'string' ? ZERO : due.settle) }
-    },
   }),
   operation({
     id: 'subscriptions.update',
     routes: ['POST /v1/subscriptions/{subscription}', 'POST /v1/customers/{customer}/subscriptions/{subscription}'],
     effect: 'spend',
     accepts: `add_invoice_items application_fee_percent automatic_tax billing_cycle_anchor cancel_at
-      cancel_at_period_end cancellation_details collection_method days_until_due default_payment_method default_source default_tax_rates
-      description discounts invoice_settings items metadata off_session on_behalf_of pause_collection payment_behavior
+      cancel_at_period_end cancellation_details collection_method days_until_due default_payment_method
+      default_source default_tax_rates description discounts invoice_settings items metadata off_session on_behalf_of pause_collection payment_behavior
       payment_settings pending_invoice_item_interval proration_behavior proration_date transfer_data trial_end
       trial_from_plan trial_settings`,
     explain: update,

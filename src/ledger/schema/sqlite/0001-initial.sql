@@ -9,14 +9,15 @@ create table settings (
 create table credentials (
   id text primary key,
   vendor text not null,
-  name text not null unique,
+  name text not null,
   account text not null,
   test integer not null check (test in (0, 1)),
   fingerprint text not null,
   last4 text not null,
   sealed text not null,
   created_at integer not null,
-  rotated_at integer
+  rotated_at integer,
+  unique (vendor, name)
 ) strict, without rowid;
 
 create table policies (
