@@ -799,6 +799,11 @@ describe('subscriptions', () => {
     ])
   })
 
+  test('with a price that is not there still concern their customer', () => {
+    const { explanation } = explain(create, 'customer=cus_A&items[0][price]=price_1')
+    expect(explanation.subjects.customers).toEqual(['cus_A'])
+  })
+
   test('never need more look-ups than one call may have', () => {
     const items = Array.from({ length: 6 }, (_, i) => `items[${i}][price]=price_${i}`).join('&')
     const { explanation, lookUps } = explain(create, `customer=cus_A&${items}`)

@@ -153,6 +153,7 @@ export function totalOf(
   const ids = new Set(lines.flatMap(({ price }) => (typeof price === 'string' && !known.has(price) ? [price] : [])))
   if (ids.size > lookUps) return then(`More than ${lookUps} different prices cannot be looked up for one call.`, [])
   return findPrices([...ids], ['currency_options'], (found) => {
+    if (found === null) return then('A price this call names could not be found, so what it costs is unknown.', [])
     const prices = new Map([...known, ...found])
     const currencies = new Set<string>()
     const amounts = lines.map(({ price, quantity }) => {

@@ -40,7 +40,7 @@ export function find(
   kind: Kind,
   id: string,
   then: (found: JsonObject) => Explained,
-  { expand = [], missing = unpriceable }: { expand?: readonly string[]; missing?: () => Explanation } = {},
+  { expand = [], missing = unpriceable }: { expand?: readonly string[]; missing?: () => Explained } = {},
 ): Explained {
   return {
     lookUp: { path: `${PATHS[kind]}/${id}`, params: expand.map((path) => ['expand[]', path] as const) },
@@ -51,25 +51,26 @@ export function find(
   }
 }
 
-/** Reads several prices one after the other; ids are distinct and few (see LOOK_UPS_MAX). */
+/**
+ * Reads several prices one after the other; ids are distinct and few (see LOOK_UPS_MAX).
+ *
+ * @param then gets null when one of them does not exist: prices have no owner to keep quiet about
+ */
 export function findPrices(
   ids: readonly string[],
   expand: readonly string[],
-  then: (prices: ReadonlyMap<string, JsonObject>) => Explained,
+  then: (prices: ReadonlyMap<string, JsonObject> | null) => Explained,
 ): Explained {
   const found = new Map<string, JsonObject>()
+  const missing = (): Explained => then(null)
   const next = (rest: readonly string[]): Explained => {
     const [id, ...others] = rest
     if (id === undefined) return then(found)
-    return find(
-      'price',
-      id,
-      (price) => {
-        found.set(id, price)
-        return next(others)
-      },
-      { expand },
-    )
+    const keep = (price: JsonObject): Explained => {
+      found.set(id, price)
+      return next(others)
+    }
+    return find('price', id, keep, { expand, missing })
   }
   return next(ids)
 }

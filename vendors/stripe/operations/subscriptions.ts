@@ -30,9 +30,9 @@ export const subscriptions: readonly Operation[] = [
     effect: 'spend',
     accepts: `add_invoice_items application_fee_percent automatic_tax billing_cycle_anchor cancel_at
       cancel_at_period_end cancellation_details collection_method days_until_due default_payment_method
-      default_source default_tax_rates description discounts invoice_settings items metadata off_session on_behalf_of pause_collection payment_behavior
-      payment_settings pending_invoice_item_interval proration_behavior proration_date transfer_data trial_end
-      trial_from_plan trial_settings`,
+      default_source default_tax_rates description discounts invoice_settings items metadata off_session on_behalf_of
+      pause_collection payment_behavior payment_settings pending_invoice_item_interval proration_behavior
+      proration_date transfer_data trial_end trial_from_plan trial_settings`,
     explain: update,
   }),
   operation({
