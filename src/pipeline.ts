@@ -76,11 +76,16 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   }
   const explanation: Explanation = { ...explained, subjects: { ...explained.subjects, ...common?.subjects } }
   if (explanation.refuse) return refuse(withRule('explain', explanation.refuse)!)
-  const request = canonical(runtime, x.method, path, explanation.set ? { ...content, form: content.form.with(explanation.set) } : content)
+  const sent = explanation.set ? { ...content, form: content.form.with(explanation.set) } : content
+  const request = canonical(runtime, x.method, path, sent, explanation.subjects.accounts ?? [])
   const call = callOf(x, match, vendor.name, path, explanation)
   const quoted = 'amount' in call.quote ? call.quote.amount : ZERO
+  // Read again: while the body and the look-ups were awaited the key may have been narrowed and a day have begun.
+  const { levels, policies, perMinute } = engine.standings.of(ledger.key(key.id)!)
   draft = {
     ...draft,
+    perMinute,
+    budgets: judge.budgets(levels, { vendor: vendor.name, credentialId: draft.credentialId }, clock.now()),
     effect: call.effects.at(-1)!,
     direction: explanation.direction ?? 'none',
     customer: explanation.subjects.customers?.[0] ?? null,
@@ -95,7 +100,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   const admission = await ledger.admit(draft, (usage): Decision => {
     const suspect = quoted > 0n ? clock.suspect() : null
     if (suspect !== null) return { verdict: 'deny', denial: { code: 'clock_suspect', rule: 'clock', message: `${suspect} Calls that cost money wait until it is right.` } }
-    return judge.decide(call, usage, standing.policies)
+    return judge.decide(call, usage, policies)
   })
   if (admission.decision.verdict === 'deny') return refusal(runtime, null, admission, engine)
 
@@ -288,6 +293,7 @@ export function refusal(runtime: VendorRuntime, denial: Denial | null, admission
     : upstream ? own(admission) : own({ ...admission, decision: { verdict: 'deny', denial: because } })
   headers.push('x-spendgate-code', because.code)
   for (const [name, value] of Object.entries(shape)) headers.push(name.toLowerCase(), value)
+  if (!headers.includes('content-type')) headers.push('content-type', 'application/json')
   if (because.retryAfterS !== undefined && !('retry-after' in shape) && statusOf(because.code) === status) headers.push('retry-after', String(because.retryAfterS))
   return { status, headers, body: JSON.stringify(body) }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from './contracts/clock.js'
 import type { Ledger } from './contracts/ledger.js'
-import { onePlus, priced, type Converted, type Rates } from './contracts/money.js'
+import { onePlus, priced, usd, type Converted, type Rates } from './contracts/money.js'
 import type { Prices, PriceTable, Vendor } from './contracts/vendor.js'
 
 const DAY_MS = 86_400_000
@@ -48,6 +48,11 @@ export class Tables {
 
   #convert(minor: string, exponent: number, currency: string): Converted | null {
     const perMinor = `1e-${exponent}`
+    // The common case, without a decimal library on the way: a cent is 10,000 micro-USD.
+    if (currency === 'usd' && exponent === 2 && /^\d{1,15}$/.test(minor)) {
+      const exact = usd(BigInt(minor) * 10_000n)
+      return { reserve: exact, settle: exact }
+    }
     if (currency === 'usd') {
       const exact = priced(minor, perMinor)
       return { reserve: exact, settle: exact }

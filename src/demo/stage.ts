@@ -93,7 +93,10 @@ export async function setStage(clock: SystemClock, stay: boolean): Promise<Stage
   try {
     const dataDir = mkdtempSync(join(tmpdir(), 'spendgate-demo-'))
     closers.push(() => rmSync(dataDir, { recursive: true, force: true }))
-    const real = { stripe: `sk_live_${randomBytes(16).toString('hex')}`, resend: `re_${randomBytes(16).toString('hex')}` }
+    const real = {
+      stripe: `sk_live_${randomBytes(16).toString('hex')}`,
+      resend: `re_${randomBytes(16).toString('hex')}`,
+    }
     const { startResend, startStripe, startTwilio } = await import('../../fixtures/simulators/index.js')
     const stripe = await startStripe({ keys: [real.stripe] })
     closers.push(() => stripe.close())

@@ -86,14 +86,16 @@ const SCENES: readonly Scene[] = [
     vendor: 'twilio',
     what: 'SMS to +1 415 555 0123',
     allowed: 1,
-    act: ({ twilio }) => twilio.messages.create({ to: '+14155550123', from: '+14155550100', body: 'Your refund is on its way.' }),
+    act: ({ twilio }) =>
+      twilio.messages.create({ to: '+14155550123', from: '+14155550100', body: 'Your refund is on its way.' }),
   },
   {
     vendor: 'twilio',
     what: 'SMS to +44 20 7183 8750',
     allowed: 0,
     refusal: 'recipient_not_allowed',
-    act: ({ twilio }) => twilio.messages.create({ to: '+442071838750', from: '+14155550100', body: 'Hello from afar.' }),
+    act: ({ twilio }) =>
+      twilio.messages.create({ to: '+442071838750', from: '+14155550100', body: 'Hello from afar.' }),
   },
   {
     vendor: 'resend',
@@ -256,7 +258,8 @@ function surprise(
   if (stranger) return `the SDK raised ${stranger.code} (${stranger.message})`
   if (attempts - refused.length !== expected) return `${attempts - refused.length} got through instead of ${expected}`
   const run = scene.vendor === 'stripe' ? RUNS.refunds : RUNS.notices
-  if (row.vendor !== scene.vendor || row.run !== run) return `the ledger has ${row.vendor} in ${row.run} as its newest row`
+  if (row.vendor !== scene.vendor || row.run !== run)
+    return `the ledger has ${row.vendor} in ${row.run} as its newest row`
   if (attempts > 1) return null
   const seen = refused[0]?.code ?? null
   return row.decision.code === seen ? null : `the ledger says ${row.decision.code ?? 'allow'}`

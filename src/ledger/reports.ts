@@ -92,11 +92,11 @@ export class Reports {
          from calls where seq >= ? and seq < ? and at >= ? and at < ? group by 1`,
       )
       .safeIntegers()
-      .all(this.#seqAt(from), this.#seqAt(to), from, to) as Sum[]
+      .all(this.seqAt(from), this.seqAt(to), from, to) as Sum[]
   }
 
   /** The first row that began at or after an instant, by halving: rows are in the order of time, and an index would cost every call. */
-  #seqAt(at: number): number {
+  seqAt(at: number): number {
     const ends = this.#db.prepare('select min(seq) as low, max(seq) as high from calls').get() as { low: number | null; high: number | null }
     if (ends.low === null || ends.high === null) return 0
     const next = this.#db.prepare('select seq, at from calls where seq >= ? order by seq limit 1')

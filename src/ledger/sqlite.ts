@@ -30,6 +30,7 @@ import { Counters, type Counter } from './counters.js'
 import { callId, callSeq } from './ids.js'
 import { openDatabase } from './open.js'
 import { RateWindows } from './rate.js'
+import { Recent } from './recent.js'
 import { Registry, scopeText } from './registry.js'
 import { Reports } from './reports.js'
 import { Tallies, type Tally } from './tallies.js'
@@ -59,6 +60,8 @@ interface OpenCall extends Tally {
   readonly replay: boolean
   state: CallState
   dispatched: boolean
+  /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
+  overlapped: boolean
 }
 
 /**
@@ -73,9 +76,11 @@ export class SqliteLedger implements Ledger {
   readonly #counters: Counters
   readonly #tallies: Tallies
   readonly #rates: RateWindows
+  readonly #recent: Recent
   readonly #reports: Reports
   readonly #sql: Statements
   readonly #open = new Map<number, OpenCall>()
+  readonly #onObject = new Map<string, Set<OpenCall>>()
   readonly #implicit = new Map<string, { run: string; at: number }>()
   readonly #denials = new Map<string, { second: number; seq: number; rows: number }>()
   readonly #listeners = new Set<(row: CallRow) => void>()
@@ -102,6 +107,10 @@ export class SqliteLedger implements Ledger {
     const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as { seq: number; hash: string } | undefined
     this.#nextEntry = (last?.seq ?? 0) + 1
     this.#head = last?.hash ?? GENESIS
+    this.#recent = new Recent(IDEMPOTENCY_MS, clock.now())
+    for (const { hash, call_seq } of this.#sql.recentKeys.iterate(this.#reports.seqAt(clock.now() - IDEMPOTENCY_MS)) as Iterable<{ hash: string; call_seq: number }>) {
+      this.#recent.put(hash, call_seq, clock.now())
+    }
     this.#assumeStale()
   }
 
@@ -254,11 +263,11 @@ export class SqliteLedger implements Ledger {
           const admission = this.#decideOne(job)
           done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
         }
-        if (++this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#clock.now() - 2 * IDEMPOTENCY_MS)
+        if (++this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
       })
     } catch (cause) {
       // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
-      for (const { admission } of done) if (admission) this.#open.delete(callSeq(admission.callId)!)
+      for (const { admission } of done) if (admission) this.#forget(callSeq(admission.callId)!)
       for (const { seq } of settlements) {
         const call = this.#open.get(seq)
         if (call) call.state = 'reserved'
@@ -268,7 +277,7 @@ export class SqliteLedger implements Ledger {
       for (const job of admits) job.reject(cause)
       return
     }
-    for (const { seq } of settlements) this.#open.delete(seq)
+    for (const { seq } of settlements) this.#forget(seq)
     for (const { job, admission, bug } of done) {
       if (admission) job.resolve(admission)
       else job.reject(bug)
@@ -335,9 +344,8 @@ export class SqliteLedger implements Ledger {
     const keys = this.#registry.chain(draft.key.id)
     const counters = draft.budgets.map((budget) => this.#counters.peek(budget))
     const budgets = draft.budgets.map((budget, i) => ({ ...budget, spent: usd(counters[i]?.spent ?? 0n), held: usd(counters[i]?.held ?? 0n) }))
-    const found = draft.idempotencyHash === null ? undefined : (this.#sql.findIdempotency.get(draft.idempotencyHash) as IdempotencyRow | undefined)
-    const earlier = found && now - found.at < IDEMPOTENCY_MS ? found : undefined
-    const stands = earlier !== undefined && earlier.state !== 'denied' && earlier.state !== 'released'
+    const earlier = draft.idempotencyHash === null ? null : this.#earlier(draft.idempotencyHash, now)
+    const stands = earlier !== null && earlier.state !== 'denied' && earlier.state !== 'released'
     const sameRequest = earlier?.request_hash === draft.requestHash
     const usage: Usage = {
       nowMs: now,
@@ -350,6 +358,14 @@ export class SqliteLedger implements Ledger {
       rateCounted: draft.rateCounted,
     }
     return { usage, counters, earlierSeq: stands && sameRequest ? earlier.call_seq : null }
+  }
+
+  /** The call that last used an idempotency key, while the vendor can be trusted to remember it. */
+  #earlier(hash: string, now: number): IdempotencyRow | null {
+    const seq = this.#recent.find(hash)
+    if (seq === null) return null
+    const row = this.#sql.findIdempotency.get(seq) as IdempotencyRow | undefined
+    return row !== undefined && row.hash === hash && now - row.at < IDEMPOTENCY_MS ? row : null
   }
 
   #frozen(draft: CallDraft): Usage['frozen'] {
@@ -411,12 +427,13 @@ export class SqliteLedger implements Ledger {
     this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
     this.#entry('reserved', seq, reserved, entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}`))
     if (draft.idempotencyHash !== null && replayOf === null) {
-      this.#sql.putIdempotency.run(draft.idempotencyHash, seq, draft.requestHash, now)
+      this.#sql.putIdempotency.run(seq, draft.idempotencyHash)
+      this.#recent.put(draft.idempotencyHash, seq, now)
     }
     if (draft.object !== null && draft.credentialId !== null && replayOf === null) this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
     const tally = tallyOf(draft, now)
     this.#tallies.add(tally, 1, 0, 0n, reserved)
-    this.#open.set(seq, {
+    this.#remember({
       ...tally,
       seq,
       reserved,
@@ -426,9 +443,33 @@ export class SqliteLedger implements Ledger {
       replay: replayOf !== null,
       state: 'reserved',
       dispatched: false,
+      overlapped: false,
     })
     this.#touched.push(seq)
     return { callId: callId(seq), decision, reserved, remaining: tightest(usage, reserved), replayOf: replayOf === null ? null : callId(replayOf) }
+  }
+
+  #remember(call: OpenCall): void {
+    this.#open.set(call.seq, call)
+    if (call.object === null) return
+    const name = `${call.credentialId}\n${call.object}`
+    const others = this.#onObject.get(name)
+    if (others === undefined) {
+      this.#onObject.set(name, new Set([call]))
+      return
+    }
+    for (const other of others) other.overlapped = call.overlapped = true
+    others.add(call)
+  }
+
+  #forget(seq: number): void {
+    const call = this.#open.get(seq)
+    this.#open.delete(seq)
+    if (call === undefined || call.object === null) return
+    const name = `${call.credentialId}\n${call.object}`
+    const others = this.#onObject.get(name)
+    others?.delete(call)
+    if (others?.size === 0) this.#onObject.delete(name)
   }
 
   /** Books an outcome on a reserved or assumed call. */
@@ -457,6 +498,8 @@ export class SqliteLedger implements Ledger {
     if (object === null || call.credentialId === null || settlement.total === undefined) return settlement.amount ?? call.reserved
     const others = (this.#sql.exposed.get(call.credentialId, object) as bigint) - ((this.#sql.exposedBy.get(call.credentialId, object, call.seq) as bigint | undefined) ?? 0n)
     if (settlement.total >= others) return settlement.total - others
+    // Two replies say different totals and nobody knows which came last: the larger count stands.
+    if (call.overlapped) return 0n
     this.#giveBack(call, object, others - settlement.total)
     return 0n
   }
@@ -499,6 +542,7 @@ export class SqliteLedger implements Ledger {
       replay: row.replay_of !== null,
       state: row.state,
       dispatched: true,
+      overlapped: false,
     }
   }
 
@@ -641,7 +685,7 @@ function tightest(usage: Usage, reserved: bigint): Usd | null {
   return least === null ? null : usd(least < 0n ? 0n : least)
 }
 
-interface IdempotencyRow { call_seq: number; request_hash: string; at: number; state: CallState }
+interface IdempotencyRow { hash: string; call_seq: number; request_hash: string; at: number; state: CallState }
 interface OpenRow {
   at: bigint; key_id: string; root_id: string; run: string; vendor: string; operation: string | null; reserved: bigint; counters: string
   credential_id: string | null; object: string | null; replay_of: bigint | null; state: CallState
@@ -669,13 +713,12 @@ function statements(db: Database.Database) {
     ).safeIntegers(),
     insertEntry: db.prepare('insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)'),
     findIdempotency: db.prepare(
-      'select i.call_seq, i.request_hash, i.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.hash = ?',
+      'select i.hash, i.call_seq, c.request_hash, c.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.call_seq = ?',
     ),
-    putIdempotency: db.prepare(
-      `insert into idempotency (hash, call_seq, request_hash, at) values (?, ?, ?, ?)
-       on conflict (hash) do update set call_seq = excluded.call_seq, request_hash = excluded.request_hash, at = excluded.at`,
-    ),
-    forgetIdempotency: db.prepare('delete from idempotency where seq in (select seq from idempotency order by seq limit 2048) and at < ?'),
+    putIdempotency: db.prepare('insert into idempotency (call_seq, hash) values (?, ?)'),
+    recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
+    // Bounded, so that a ledger that slept for a month does not stop to forget it.
+    forgetIdempotency: db.prepare('delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)'),
     exposed: db.prepare('select coalesce(sum(amount), 0) from exposures where credential_id = ? and object = ?').pluck().safeIntegers(),
     exposedBy: db.prepare('select amount from exposures where credential_id = ? and object = ? and call_seq = ?').pluck().safeIntegers(),
     exposures: db.prepare('select call_seq, amount from exposures where credential_id = ? and object = ? and amount > 0 order by call_seq desc').safeIntegers(),

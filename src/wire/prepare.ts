@@ -12,12 +12,12 @@ export interface Canonical {
   readonly target: string
   readonly body: string | null
   readonly contentType: string | null
-  /** Hex SHA-256 over method, host, target and body. Two requests with the same hash are the same request. */
+  /** Hex SHA-256 over method, host, target, body and the accounts a header names. Two requests with the same hash are the same request. */
   readonly hash: string
 }
 
 /** @param path canonical; other hosts than the vendor's main one stand before it (`verify.twilio.com/v2/…`) */
-export function canonical(runtime: VendorRuntime, method: string, path: string, content: Content): Canonical {
+export function canonical(runtime: VendorRuntime, method: string, path: string, content: Content, accounts: readonly string[] = []): Canonical {
   const { vendor, override } = runtime
   const slash = path.indexOf('/')
   const product = slash === 0 ? vendor.hosts[0]! : path.slice(0, slash)
@@ -28,7 +28,7 @@ export function canonical(runtime: VendorRuntime, method: string, path: string, 
   const target = encodePath(path.slice(slash)) + (query === '' ? '' : `?${query}`)
   const body = content.place === 'form' ? content.form.serialise() : content.place === 'json' ? JSON.stringify(content.json) : null
   const contentType = content.place === 'form' ? 'application/x-www-form-urlencoded' : content.place === 'json' ? 'application/json' : null
-  return { method, origin, host, target, body, contentType, hash: crypto.hash('sha256', `${method} ${product}${target}\n${body ?? ''}`, 'hex') }
+  return { method, origin, host, target, body, contentType, hash: crypto.hash('sha256', `${method} ${product}${target}\n${accounts.join()}\n${body ?? ''}`, 'hex') }
 }
 
 /** The request with the real credential in it. Headers come from an allow-list; everything else the agent sent ends here. */

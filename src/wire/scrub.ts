@@ -3,6 +3,7 @@ const REDACTED = Buffer.from('[redacted]')
 /** Finds a credential in what a vendor sent back, as it is, in base64 or percent-encoded, and takes it out. */
 export class Scrubber {
   readonly #needles: readonly Buffer[]
+  readonly #forms: readonly string[]
 
   /** @param secrets texts that must never reach an agent */
   constructor(secrets: readonly string[]) {
@@ -14,7 +15,8 @@ export class Scrubber {
       forms.add(Buffer.from(secret).toString('hex'))
       for (const form of base64Forms(secret)) forms.add(form)
     }
-    this.#needles = [...forms].map((form) => Buffer.from(form))
+    this.#forms = [...forms]
+    this.#needles = this.#forms.map((form) => Buffer.from(form))
   }
 
   /** The same buffer when nothing was found. */
@@ -31,8 +33,9 @@ export class Scrubber {
   }
 
   text(text: string): string {
-    const clean = this.body(Buffer.from(text))
-    return clean.toString()
+    let clean = text
+    for (const form of this.#forms) if (clean.includes(form)) clean = clean.replaceAll(form, '[redacted]')
+    return clean
   }
 }
 

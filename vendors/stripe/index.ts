@@ -34,12 +34,13 @@ export const stripe: Vendor = {
   idempotent: (_operation, method) => method === 'POST',
   common,
 
-  refuse: ({ code, message, retryAfterS }) => ({
+  refuse: ({ code, message, retryAfterS, retrySafe }) => ({
     status: statusOf(code),
     headers: {
       'content-type': 'application/json',
-      // Without it the SDKs send a refused call again (measured: 5xx and 429 in node, python and go).
-      'stripe-should-retry': 'false',
+      // Without it the SDKs send a refused call again (measured: 5xx and 429 in node, python and go). After a broken
+      // connection their own retry, under the same idempotency key, is the safest next step there is.
+      ...(!retrySafe && { 'stripe-should-retry': 'false' }),
       ...(retryAfterS !== undefined && { 'retry-after': String(Math.ceil(retryAfterS)) }),
     },
     body: { error: { type: 'invalid_request_error', code, message: `${code}: ${message}` } },

@@ -122,12 +122,10 @@ create table exposures (
   primary key (credential_id, object, call_seq)
 ) strict, without rowid;
 
+-- Which call used an idempotency key (as a keyed hash), in the order of calls. Looked up through memory.
 create table idempotency (
-  seq integer primary key,
-  hash text not null unique,
-  call_seq integer not null,
-  request_hash text not null,
-  at integer not null
+  call_seq integer primary key,
+  hash text not null
 ) strict;
 
 -- Reports by UTC day. Sums of `calls`, so that a report does not grow with the ledger.
