@@ -51,7 +51,7 @@ export interface Comparison {
   readonly absent: readonly string[]
 }
 
-const BODY = 'amount=100&currency=usd&customer=cus_A&metadata[order]=6735'
+const BODY = 'amount=100&currency=usd&customer=cus_A&payment_method=pm_A&confirm=true&metadata[order]=6735'
 
 interface Live {
   readonly name: TargetName
@@ -68,7 +68,11 @@ interface Live {
  */
 export async function compare(layout: Layout, plan: Plan, directory: string): Promise<Comparison> {
   const parts: { stop(): Promise<void> }[] = []
-  const start = async <Facts, Question = never, Reply = never>(role: string, options: unknown, cpus: string | null): Promise<Part<Facts, Question, Reply>> => {
+  const start = async <Facts, Question = never, Reply = never>(
+    role: string,
+    options: unknown,
+    cpus: string | null,
+  ): Promise<Part<Facts, Question, Reply>> => {
     const part = await Part.start<Facts, Question, Reply>(role, options, cpus)
     parts.push(part)
     return part
@@ -85,21 +89,35 @@ export async function compare(layout: Layout, plan: Plan, directory: string): Pr
     const absent: string[] = []
     for (const name of TARGETS) {
       if (name === 'direct') {
-        const facts = { port: vendor.facts.port, path: PATH, authorization: `Bearer ${AGENT_KEY}`, pids: [], version: 'no proxy' }
+        const facts = {
+          port: vendor.facts.port,
+          path: PATH,
+          authorization: `Bearer ${AGENT_KEY}`,
+          pids: [],
+          version: 'no proxy',
+        }
         live.push({ name, facts, pids: [], many: [], one: [] })
       } else if (name === 'nginx' && nginxVersion() === null) {
         absent.push('nginx: not installed here.')
       } else {
         const part = name === 'spendgate' ? governed : await start<TargetFacts>(MODULES[name], options, layout.proxy)
-        live.push({ name, facts: part.facts, pids: part.facts.pids.length > 0 ? part.facts.pids : [part.pid], many: [], one: [] })
+        live.push({
+          name,
+          facts: part.facts,
+          pids: part.facts.pids.length > 0 ? part.facts.pids : [part.pid],
+          many: [],
+          one: [],
+        })
       }
     }
     let answered = 0
     const measure = async ({ name, facts, pids }: Live, connections: number, windowMs: number): Promise<Run> => {
       const { port, path, authorization } = facts
-      const run = await load.ask({ port, path, authorization, body: BODY, connections, warmMs: Math.min(windowMs, 300), windowMs, pids }).catch((cause: Error) => {
-        throw new Error(`${name}: ${cause.message}`, { cause })
-      })
+      const run = await load
+        .ask({ port, path, authorization, body: BODY, connections, warmMs: Math.min(windowMs, 300), windowMs, pids })
+        .catch((cause: Error) => {
+          throw new Error(`${name}: ${cause.message}`, { cause })
+        })
       if (name === 'spendgate') answered += run.answered
       return run
     }

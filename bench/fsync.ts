@@ -11,7 +11,9 @@ export interface Durability {
 const PAGE = Buffer.alloc(4096, 1)
 
 /** What one durable write costs in the directory the ledger is measured in. It bounds what a durable reservation can cost. */
-export async function start(options: { readonly directory: string }): Promise<Role<null, { readonly times: number }, Durability>> {
+export async function start(options: {
+  readonly directory: string
+}): Promise<Role<null, { readonly times: number }, Durability>> {
   const directory = mkdtempSync(join(options.directory, 'fsync-'))
   return {
     facts: null,

@@ -11,6 +11,7 @@ export interface Layout {
 }
 export const LAYOUTS = ['two-cores', 'one-cpu', 'shared'] as const
 export type LayoutName = (typeof LAYOUTS)[number]
+export const isLayoutName = (name: string): name is LayoutName => (LAYOUTS as readonly string[]).includes(name)
 
 /** A layout on this machine, or one sentence on why it cannot be laid out here. */
 export function layout(name: LayoutName): Layout | string {
@@ -43,6 +44,7 @@ function allowedCpus(): number[] {
 
 /** Nanoseconds of CPU that processes have used so far, all threads; null where there is no /proc to read it from. */
 export function cpuNs(pids: readonly number[]): number | null {
+  if (pids.length === 0) return null
   let total = 0
   for (const pid of pids) {
     const threads = entriesOf(`/proc/${pid}/task`)
@@ -57,7 +59,8 @@ export function residentMib(pids: readonly number[]): { readonly now: number; re
   const statuses = pids.map((pid) => textOf(`/proc/${pid}/status`))
   if (statuses.some((status) => status === '')) return null
   const sum = (field: string): number =>
-    statuses.reduce((kib, status) => kib + Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0), 0) / 1024
+    statuses.reduce((kib, status) => kib + Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0), 0) /
+    1024
   return { now: sum('VmRSS'), highest: sum('VmHWM') }
 }
 

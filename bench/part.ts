@@ -43,7 +43,8 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
     // What a child prints is talk: our stdout is for the result.
     const started = spawn(command!, args, { stdio: ['ignore', 2, 2, 'ipc'] })
     const first = await heard(started, role)
-    if (!('facts' in first)) throw new Error(`${role}: ${'fault' in first ? first.fault : 'it answered before it was asked'}`)
+    if (!('facts' in first))
+      throw new Error(`${role}: ${'fault' in first ? first.fault : 'it answered before it was asked'}`)
     return new Part(role, started, first.facts as Facts)
   }
 

@@ -1,6 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../src/package-root.js'
 import type { Order, Run } from './load.js'
@@ -10,7 +9,11 @@ import { markdown } from './report.js'
 import type { TargetFacts } from './targets/target.js'
 import type { UpstreamFacts } from './upstream.js'
 
-interface Frame { readonly functionName: string; readonly url: string; readonly lineNumber: number }
+interface Frame {
+  readonly functionName: string
+  readonly url: string
+  readonly lineNumber: number
+}
 
 /** A V8 CPU profile as far as it is read here. Times in µs by CLOCK_MONOTONIC. */
 export interface CpuProfile {
@@ -34,24 +37,39 @@ export interface Spent {
 const INTERVAL_US = 200
 
 /** Runs the server under load with --cpu-prof; the profile of the window, a thread at a time, as text. */
-export async function profile(layout: Layout, options: { connections: number; windowMs: number; top: number; directory: string }): Promise<string> {
+export async function profile(
+  layout: Layout,
+  options: { connections: number; windowMs: number; top: number; directory: string },
+): Promise<string> {
   const own = mkdtempSync(join(options.directory, 'profile-'))
   const vendor = await Part.start<UpstreamFacts>('upstream', {}, layout.world)
   const load = await Part.start<null, Order, Run>('load', {}, layout.world)
-  const gate = await Part.start<TargetFacts>('targets/spendgate', { upstream: vendor.facts.port, directory: own }, layout.proxy, [
-    '--cpu-prof',
-    `--cpu-prof-dir=${own}`,
-    `--cpu-prof-interval=${INTERVAL_US}`,
-  ])
+  const gate = await Part.start<TargetFacts>(
+    'targets/spendgate',
+    { upstream: vendor.facts.port, directory: own },
+    layout.proxy,
+    ['--cpu-prof', `--cpu-prof-dir=${own}`, `--cpu-prof-interval=${INTERVAL_US}`],
+  )
   let run: Run
   try {
     const { port, path, authorization } = gate.facts
-    const body = 'amount=100&currency=usd&customer=cus_A'
-    run = await load.ask({ port, path, authorization, body, connections: options.connections, warmMs: 2_000, windowMs: options.windowMs, pids: [gate.pid] })
+    const body = 'amount=100&currency=usd&customer=cus_A&payment_method=pm_A&confirm=true'
+    run = await load.ask({
+      port,
+      path,
+      authorization,
+      body,
+      connections: options.connections,
+      warmMs: 2_000,
+      windowMs: options.windowMs,
+      pids: [gate.pid],
+    })
   } finally {
     for (const part of [gate, load, vendor]) await part.stop()
   }
-  const files = readdirSync(own).filter((name) => name.endsWith('.cpuprofile')).sort()
+  const files = readdirSync(own)
+    .filter((name) => name.endsWith('.cpuprofile'))
+    .sort()
   const threads = files.map((name, i) => {
     const recorded = JSON.parse(readFileSync(join(own, name), 'utf8')) as CpuProfile
     return `### Thread ${i + 1} of ${files.length}\n\n${spentTables(recorded, run.fromUs, run.toUs, options.top)}`
@@ -103,7 +121,8 @@ function functionOf(frame: Frame): string {
 function partOf(frame: Frame): string | null {
   const file = fileOf(frame)
   if (file === '') return frame.functionName.startsWith('(') ? frame.functionName : null
-  if (file.startsWith('node:')) return file.replace(/^node:(internal\/)?_?/, 'node:').replace(/^(node:[a-z0-9]+).*/, '$1')
+  if (file.startsWith('node:'))
+    return file.replace(/^node:(internal\/)?_?/, 'node:').replace(/^(node:[a-z0-9]+).*/, '$1')
   if (file.startsWith('wasm:')) return 'undici'
   const ours = /(?:^|\/)((?:src|vendors|policies)\/[^/]+)/.exec(file)
   return ours?.[1] ?? /^(?:@[^/]+\/)?[^/]+/.exec(file)![0]

@@ -1,4 +1,5 @@
 import { median, paired, type Comparison, type Series } from './compare.js'
+import type { Grown } from './growth.js'
 import type { Run } from './load.js'
 
 const LABELS = {
@@ -12,15 +13,21 @@ const LABELS = {
 /** What every target did in one layout: medians over the rounds, ratios within a round first. */
 export function targetTable(comparison: Comparison): string {
   const rows = comparison.series.map((series) => {
-    const pair = (at: 'many' | 'one', against: 'hono' | 'raw' | 'direct', figure: (a: Run, b: Run) => number): number | null =>
-      paired(comparison, series.name, against, at, figure)
+    const pair = (
+      at: 'many' | 'one',
+      against: 'hono' | 'raw' | 'direct',
+      figure: (a: Run, b: Run) => number,
+    ): number | null => paired(comparison, series.name, against, at, figure)
     return [
       LABELS[series.name],
       whole(over(series, 'many', (run) => run.perSecond)),
       ratio(pair('many', 'hono', (a, b) => a.perSecond / b.perSecond)),
       ms(over(series, 'many', (run) => run.p50Us)),
       ms(over(series, 'many', (run) => run.p99Us)),
-      fixed(over(series, 'many', (run) => run.cpuPer10k), 2),
+      fixed(
+        over(series, 'many', (run) => run.cpuPer10k),
+        2,
+      ),
       whole(over(series, 'one', (run) => run.p50Us)),
       whole(pair('one', 'direct', (a, b) => a.p50Us - b.p50Us)),
       whole(series.rss?.now ?? null),
@@ -58,10 +65,17 @@ export function figures(comparison: Comparison): Figure[] {
   const { series, durability, plan, layout } = comparison
   const gate = series.find(({ name }) => name === 'spendgate')!
   const throughput = paired(comparison, 'spendgate', 'hono', 'many', (a, b) => a.perSecond / b.perSecond)!
-  const cpu = paired(comparison, 'spendgate', 'hono', 'many', (a, b) => (a.cpuPer10k === null || b.cpuPer10k === null ? null : a.cpuPer10k / b.cpuPer10k))
+  const cpu = paired(comparison, 'spendgate', 'hono', 'many', (a, b) =>
+    a.cpuPer10k === null || b.cpuPer10k === null ? null : a.cpuPer10k / b.cpuPer10k,
+  )
   const fsyncUs = median(durability.map((each) => each.fsyncUs))
-  const added = (against: 'raw' | 'direct' | 'nginx'): number | null => paired(comparison, 'spendgate', against, 'one', (a, b) => a.p50Us - b.p50Us)
-  const beyond = median(gate.one.map((run, i) => run.p50Us - series.find(({ name }) => name === 'raw')!.one[i]!.p50Us - durability[i]!.fsyncUs))
+  const added = (against: 'raw' | 'direct' | 'nginx'): number | null =>
+    paired(comparison, 'spendgate', against, 'one', (a, b) => a.p50Us - b.p50Us)
+  const beyond = median(
+    gate.one.map(
+      (run, i) => run.p50Us - series.find(({ name }) => name === 'raw')!.one[i]!.p50Us - durability[i]!.fsyncUs,
+    ),
+  )
   const nginx = added('nginx')
   return [
     {
@@ -79,7 +93,9 @@ export function figures(comparison: Comparison): Figure[] {
       met: beyond <= ADDED_MAX_US,
     },
     { what: 'added p50 over direct, 1 connection', value: `${whole(added('direct'))} µs`, goal: 'reported', met: null },
-    ...(nginx === null ? [] : [{ what: 'added p50 over nginx, 1 connection', value: `${whole(nginx)} µs`, goal: 'reported', met: null }]),
+    ...(nginx === null
+      ? []
+      : [{ what: 'added p50 over nginx, 1 connection', value: `${whole(nginx)} µs`, goal: 'reported', met: null }]),
     {
       what: 'resident memory after the load, highest',
       value: gate.rss === null ? 'not measured' : `${whole(gate.rss.now)} MiB, ${whole(gate.rss.highest)} MiB`,
@@ -96,7 +112,28 @@ export function figures(comparison: Comparison): Figure[] {
 }
 
 export const figureTable = (rows: readonly Figure[]): string =>
-  markdown(['Figure', 'Measured', 'Goal', ''], rows.map(({ what, value, goal, met }) => [what, value, goal, met === null ? '' : met ? 'met' : '**missed**']))
+  markdown(
+    ['Figure', 'Measured', 'Goal', ''],
+    rows.map(({ what, value, goal, met }) => [what, value, goal, met === null ? '' : met ? 'met' : '**missed**']),
+  )
+
+/** The ledger at each size, and how much dearer a call is there than at the smallest. */
+export function growthTable(growth: readonly Grown[]): string {
+  const smallest = growth[0]!
+  return markdown(
+    ['Rows', '64 at a time µs', 'CPU µs', '× smallest', 'alone µs', '× smallest', 'file MiB', 'open ms'],
+    growth.map((each) => [
+      each.rows.toLocaleString('en-US'),
+      fixed(each.batchUs, 1),
+      fixed(each.batchCpuUs, 1),
+      ratio(each.batchUs / smallest.batchUs),
+      whole(each.aloneUs),
+      ratio(each.aloneUs / smallest.aloneUs),
+      fixed(each.fileMib, 1),
+      whole(each.openMs),
+    ]),
+  )
+}
 
 function over(series: Series, at: 'many' | 'one', figure: (run: Run) => number | null): number | null {
   const values = series[at].map(figure)
@@ -112,7 +149,8 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
   return [line(head), rule, ...rows.map(line)].join('\n')
 }
 
-const fixed = (value: number | null, digits: number): string => (value === null || Number.isNaN(value) ? '–' : value.toFixed(digits))
-export const whole = (value: number | null): string => fixed(value, 0)
+const fixed = (value: number | null, digits: number): string =>
+  value === null || Number.isNaN(value) ? '–' : value.toFixed(digits)
+const whole = (value: number | null): string => fixed(value, 0)
 const ratio = (value: number | null): string => fixed(value, 2)
 const ms = (us: number | null): string => fixed(us === null ? null : us / 1000, 2)

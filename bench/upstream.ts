@@ -1,7 +1,9 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Role } from './part.js'
 
-export interface UpstreamFacts { readonly port: number }
+export interface UpstreamFacts {
+  readonly port: number
+}
 
 const ID_DIGITS = 16
 const INTENT = {
@@ -40,7 +42,7 @@ const INTENT = {
   source: null,
   statement_descriptor: null,
   statement_descriptor_suffix: null,
-  status: 'requires_payment_method',
+  status: 'succeeded',
   transfer_data: null,
   transfer_group: null,
 }

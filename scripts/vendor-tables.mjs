@@ -55,7 +55,10 @@ function pricesOf(prices) {
   ]
   for (const [section, rows] of Object.entries(prices.prefixes)) {
     const columns = [...new Set(Object.values(rows).flatMap((row) => Object.keys(row)))]
-    const cells = Object.entries(rows).map(([prefix, row]) => [code(prefix), ...columns.map((column) => row[column] ?? '')])
+    const cells = Object.entries(rows).map(([prefix, row]) => [
+      code(prefix),
+      ...columns.map((column) => row[column] ?? ''),
+    ])
     lines.push('', ...table([section, ...columns], cells))
   }
   const flat = Object.entries(prices.flat).map(([name, price]) => [code(name), price])

@@ -111,7 +111,7 @@ const pick = (env: Readonly<Record<string, string | undefined>>, name: SecretNam
 function upstreamFault(text: string): string | null {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !['http:', 'https:'].includes(url.protocol)) return `must be an origin such as https://api.stripe.com, not «${text}».`
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') return `must be an origin without path, query or credentials, not «${text}».`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') return `must be an origin without path, query or credentials, not «${text}».`
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (url.protocol === 'http:' && !LOOPBACK.has(host)) return `may use plain http only to loopback, not to «${url.hostname}»: the real key would travel in the clear.`
   return null

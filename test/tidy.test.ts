@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { judge } from '../policies/index.js'
 import { buildProgram } from '../src/cli/program.js'
 import { packageRoot } from '../src/package-root.js'
 
@@ -435,6 +436,21 @@ describe('the project as others find it', () => {
     expect(faults).toEqual([])
   })
 
+  test('every denial code has its paragraph in docs/denials.md, and no other has', () => {
+    const union = /export type DenialCode =([^=]*?)\n\n/.exec(read('src/contracts/call.ts'))![1]!
+    const codes = [...union.matchAll(/'([a-z_]+)'/g)].map(([, code]) => code!)
+    const explained = [...read('docs/denials.md').matchAll(/^### (.+)$/gm)].map(([, code]) => code!)
+    expect(codes.length).toBeGreaterThan(30)
+    expect(explained.sort()).toEqual(codes.sort())
+  })
+
+  test('the policy in the README is one that would be accepted', () => {
+    const shown = [...read('README.md').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) =>
+      judge.parse(text!, 'README.md'),
+    )
+    expect(shown).toEqual([expect.objectContaining({ ok: true, name: 'support-refunds' })])
+  })
+
   test('every command that is advised exists', () => {
     const advised = [
       ...documents.flatMap((path) =>
@@ -471,12 +487,11 @@ interface Advice {
   readonly words: readonly string[]
 }
 
+/** The words after `spendgate`, up to the first that is an option, an argument or a placeholder. */
 const commandsIn = (path: string, text: string, pattern: RegExp): Advice[] =>
   [...text.matchAll(pattern)].map(([, rest]) => ({
     path,
-    words: rest!
-      .split(/\s+/)
-      .filter((word, at, all) => all.slice(0, at + 1).every((each) => /^[a-z][a-z-]*$/.test(each))),
+    words: /^[a-z][a-z-]*(?: [a-z][a-z-]*(?![\w.=]))*/.exec(rest!)![0].split(' '),
   }))
 
 const silent = { tty: false, write: () => {}, drained: async () => {} }

@@ -37,7 +37,10 @@ export async function start({ upstream }: TargetOptions): Promise<Role<TargetFac
             return true
           },
           onComplete() {
-            outgoing.writeHead(status, head.filter((_, i) => !/^connection$/i.test(head[i - (i % 2)]!)))
+            outgoing.writeHead(
+              status,
+              head.filter((_, i) => !/^connection$/i.test(head[i - (i % 2)]!)),
+            )
             outgoing.end(reply.length === 1 ? reply[0] : Buffer.concat(reply))
           },
           onError(cause) {

@@ -57,7 +57,11 @@ export async function start({ upstream, directory }: TargetOptions): Promise<Rol
     if (reply.statusCode >= 300) throw new Error(`${method} ${path} was answered ${reply.statusCode}: ${text}`)
     return JSON.parse(text)
   }
-  const credential = await admin('POST', '/credentials', { vendor: 'stripe', name: 'bench', secret: { api_key: REAL_KEY } })
+  const credential = await admin('POST', '/credentials', {
+    vendor: 'stripe',
+    name: 'bench',
+    secret: { api_key: REAL_KEY },
+  })
   await admin('POST', '/policies', POLICY)
   const key = await admin('POST', '/keys', { name: 'bench', policy: 'bench', credentials: [credential.id] })
   const book = async (): Promise<Book> => {

@@ -4,6 +4,8 @@ import { packageRoot } from '../../src/package-root.js'
 
 /** The version of a package this project installs. */
 export function versionOf(name: string): string {
-  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'node_modules', name, 'package.json'), 'utf8')) as { version: string }
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'node_modules', name, 'package.json'), 'utf8')) as {
+    version: string
+  }
   return manifest.version
 }

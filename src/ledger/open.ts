@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3'
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { LedgerFault } from '../contracts/ledger.js'
@@ -83,7 +83,7 @@ function migrate(db: Database.Database, file: string): void {
     throw new LedgerFault(`${file} has schema version ${current}; this spendgate knows ${newest}. Run the newer version that wrote it.`)
   }
   if (current === newest) return
-  if (current > 0 && file !== ':memory:') db.exec(`vacuum into '${`${file}.before-${newest}`.replaceAll("'", "''")}'`)
+  if (current > 0 && file !== ':memory:') copyTo(`${file}.before-${newest}`, db)
   for (const step of steps) {
     if (step.version <= current) continue
     db.transaction(() => {
@@ -91,4 +91,12 @@ function migrate(db: Database.Database, file: string): void {
       db.pragma(`user_version = ${step.version}`)
     }).exclusive()
   }
+}
+
+/** A killed attempt may have left half a copy. The file is still what it was then, so the copy is made anew. */
+function copyTo(copy: string, db: Database.Database): void {
+  rmSync(copy, { force: true })
+  // SQLite fills an empty file, and leaves its mode alone.
+  writeFileSync(copy, '', { mode: 0o600 })
+  db.exec(`vacuum into '${copy.replaceAll("'", "''")}'`)
 }

@@ -6,6 +6,8 @@ import type { Decision } from '../contracts/policy.js'
 import { callId } from './ids.js'
 
 const DAY_MS = 86_400_000
+/** How far rows may be out of the order of time: a start with a clock set back further admits nothing that costs money. */
+const DISORDER_MS = 5 * 60_000
 
 /** Reads for people and programs. Sums come from tables the admissions keep, so none of them grows with the ledger. */
 export class Reports {
@@ -92,7 +94,7 @@ export class Reports {
          from calls where seq >= ? and seq < ? and at >= ? and at < ? group by 1`,
       )
       .safeIntegers()
-      .all(this.seqAt(from), this.seqAt(to), from, to) as Sum[]
+      .all(this.seqAt(from - DISORDER_MS), this.seqAt(to + DISORDER_MS), from, to) as Sum[]
   }
 
   /** The first row that began at or after an instant, by halving: rows are in the order of time, and an index would cost every call. */

@@ -40,6 +40,9 @@ import { verify } from './verify.js'
 const SETTLE_WAIT_MS = 5
 /** A vendor forgets an idempotency key after 24 h at the earliest; an hour before that we stop trusting it. */
 const IDEMPOTENCY_MS = 23 * 3_600_000
+/** From how many waiting calls on it pays to let more arrive, and for how many turns of the event loop at most. */
+const GATHER_FROM = 4
+const GATHER_TURNS_MAX = 4
 /** Refusals of one key and code a second that get rows of their own. */
 const DENIALS_PER_SECOND = 20
 
@@ -57,7 +60,9 @@ interface OpenCall extends Tally {
   readonly counters: readonly number[]
   readonly credentialId: string | null
   readonly object: string | null
-  readonly replay: boolean
+  readonly replayOf: number | null
+  /** Replays of this call that were admitted while it was under way and have not been turned away. */
+  replays: Set<number> | null
   state: CallState
   dispatched: boolean
   /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
@@ -82,7 +87,7 @@ export class SqliteLedger implements Ledger {
   readonly #open = new Map<number, OpenCall>()
   readonly #onObject = new Map<string, Set<OpenCall>>()
   readonly #implicit = new Map<string, { run: string; at: number }>()
-  readonly #denials = new Map<string, { second: number; seq: number; rows: number }>()
+  readonly #denials = new Map<string, { second: number; seq: number; rows: number; tally: Tally }>()
   readonly #listeners = new Set<(row: CallRow) => void>()
   #admits: AdmitJob[] = []
   #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
@@ -116,7 +121,9 @@ export class SqliteLedger implements Ledger {
 
   /** Calls that were under way when the last process ended: nobody knows whether the vendor acted, so they count as spent. */
   #assumeStale(): void {
-    const stale = this.#db.prepare(`select seq from calls where state = 'reserved' order by seq`).all() as { seq: number }[]
+    const stale = this.#db
+      .prepare(`select seq from calls where seq >= coalesce((select seq from marks where name = 'oldest-open'), 0) and state = 'reserved' order by seq`)
+      .all() as { seq: number }[]
     if (stale.length === 0) return
     this.#transaction(() => {
       for (const { seq } of stale) this.#settleOne(this.#load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
@@ -218,8 +225,18 @@ export class SqliteLedger implements Ledger {
       this.#admits.push({ draft, decide, resolve, reject })
       if (this.#scheduled) return
       this.#scheduled = true
-      setImmediate(this.#commit)
+      setImmediate(this.#gather, 0, 0)
     })
+  }
+
+  /**
+   * Commits, or under load waits one more turn of the event loop while calls keep arriving: what is read in that turn
+   * shares the fsync. A call that comes alone is committed at once.
+   */
+  readonly #gather = (seen: number, turns: number): void => {
+    const waiting = this.#admits.length
+    if (waiting >= GATHER_FROM && waiting > seen && turns < GATHER_TURNS_MAX) setImmediate(this.#gather, waiting, turns + 1)
+    else this.#commit()
   }
 
   mayLeave(id: string): Denial | true {
@@ -263,7 +280,8 @@ export class SqliteLedger implements Ledger {
           const admission = this.#decideOne(job)
           done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
         }
-        if (++this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
+        if (++this.#commits % 256 === 0) this.#sql.mark.run(this.#oldestOpen())
+        if (this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
       })
     } catch (cause) {
       // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
@@ -389,10 +407,11 @@ export class SqliteLedger implements Ledger {
 
   #deny(draft: CallDraft, decision: Decision, usage: Usage, now: number): Admission {
     const denial = decision.denial!
-    const burst = this.#burst(draft, denial, now)
-    const seq = burst ?? this.#nextCall++
-    const tally = tallyOf(draft, now)
-    if (burst !== null) this.#sql.countDenial.run(burst)
+    // In a shared row a refusal is counted under that row's run and operation: reports are sums of rows.
+    const own = tallyOf(draft, now)
+    const shared = this.#burst(own, denial, now)
+    const { seq, tally } = shared ?? { seq: this.#nextCall++, tally: own }
+    if (shared !== null) this.#sql.countDenial.run(seq)
     else {
       this.#insert(seq, draft, decision, { now, state: 'denied', reserved: 0n, replayOf: null, counters: [] })
       this.#entry('denied', seq, 0n, entryText(draft, `"code":${JSON.stringify(denial.code)}`))
@@ -403,18 +422,19 @@ export class SqliteLedger implements Ledger {
   }
 
   /** The row that further refusals of this key and code share within the second, once there are many; else null. */
-  #burst(draft: CallDraft, denial: Denial, now: number): number | null {
-    const name = `${draft.key.id}\n${denial.code}`
+  #burst(tally: Tally, denial: Denial, now: number): { readonly seq: number; readonly tally: Tally } | null {
+    const name = `${tally.keyId}\n${denial.code}`
     const second = Math.floor(now / 1000)
     const recent = this.#denials.get(name)
     if (recent === undefined || recent.second !== second) {
       if (this.#denials.size > 10_000) this.#denials.clear()
-      this.#denials.set(name, { second, seq: this.#nextCall, rows: 1 })
+      this.#denials.set(name, { second, seq: this.#nextCall, rows: 1, tally })
       return null
     }
-    if (recent.rows >= DENIALS_PER_SECOND) return recent.seq
+    if (recent.rows >= DENIALS_PER_SECOND) return recent
     recent.rows++
     recent.seq = this.#nextCall
+    recent.tally = tally
     return null
   }
 
@@ -440,13 +460,22 @@ export class SqliteLedger implements Ledger {
       counters: ids,
       credentialId: draft.credentialId,
       object: draft.object,
-      replay: replayOf !== null,
+      replayOf,
+      replays: null,
       state: 'reserved',
       dispatched: false,
       overlapped: false,
     })
+    const original = replayOf === null ? undefined : this.#open.get(replayOf)
+    if (original) (original.replays ??= new Set()).add(seq)
     this.#touched.push(seq)
     return { callId: callId(seq), decision, reserved, remaining: tightest(usage, reserved), replayOf: replayOf === null ? null : callId(replayOf) }
+  }
+
+  /** No call before this one is under way. Calls are remembered in the order of their admission. */
+  #oldestOpen(): number {
+    for (const seq of this.#open.keys()) return seq
+    return this.#nextCall
   }
 
   #remember(call: OpenCall): void {
@@ -458,7 +487,8 @@ export class SqliteLedger implements Ledger {
       this.#onObject.set(name, new Set([call]))
       return
     }
-    for (const other of others) other.overlapped = call.overlapped = true
+    // One that this very commit has settled was answered before this call could leave, and is still in the set.
+    for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
     others.add(call)
   }
 
@@ -476,12 +506,17 @@ export class SqliteLedger implements Ledger {
   #settleOne(call: OpenCall, settlement: Settlement): void {
     assert(call.state === 'reserved' || call.state === 'assumed', `call ${call.seq} is ${call.state} and has no outcome left to book`)
     const now = this.#clock.now()
+    if (settlement.outcome === 'released') {
+      // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.
+      if (call.replays !== null && call.replays.size > 0) settlement = { ...settlement, outcome: 'assumed' }
+      else if (call.replayOf !== null) this.#open.get(call.replayOf)?.replays?.delete(call.seq)
+    }
     const counted = call.state === 'reserved' ? { spent: 0n, held: call.reserved } : { spent: call.reserved, held: 0n }
     const object = settlement.object ?? call.object
     const cost = settlement.outcome === 'released' ? 0n : settlement.outcome === 'assumed' ? call.reserved : this.#cost(call, object, settlement)
     for (const id of call.counters) this.#counters.add(this.#counters.byId(id), cost - counted.spent, -counted.held)
     this.#tallies.add(call, 0, 0, cost - counted.spent, -counted.held)
-    if (object !== null && call.credentialId !== null && !call.replay) {
+    if (object !== null && call.credentialId !== null && call.replayOf === null) {
       if (settlement.outcome === 'released') this.#sql.unexpose.run(call.credentialId, object, call.seq)
       else this.#sql.expose.run(call.credentialId, object, call.seq, cost)
     }
@@ -494,9 +529,10 @@ export class SqliteLedger implements Ledger {
 
   /** What a successful call cost, and the give-back when its object counts for less than before. */
   #cost(call: OpenCall, object: string | null, settlement: Settlement): bigint {
-    if (call.replay) return 0n
+    if (call.replayOf !== null) return 0n
     if (object === null || call.credentialId === null || settlement.total === undefined) return settlement.amount ?? call.reserved
-    const others = (this.#sql.exposed.get(call.credentialId, object) as bigint) - ((this.#sql.exposedBy.get(call.credentialId, object, call.seq) as bigint | undefined) ?? 0n)
+    // Only what certainly happened: were another call on the object turned away later, its part would count nowhere.
+    const others = this.#sql.settledOn.get(call.credentialId, object) as bigint
     if (settlement.total >= others) return settlement.total - others
     // Two replies say different totals and nobody knows which came last: the larger count stands.
     if (call.overlapped) return 0n
@@ -504,14 +540,15 @@ export class SqliteLedger implements Ledger {
     return 0n
   }
 
-  /** Takes an amount off the calls that counted an object, newest first, on the days they were counted. */
+  /**
+   * Takes an amount off the calls that counted an object, newest first, on the days they were counted. Those whose
+   * outcome is not known keep their whole reservation until it is.
+   */
   #giveBack(by: OpenCall, object: string, amount: bigint): void {
     let left = amount
     for (const row of this.#sql.exposures.all(by.credentialId, object) as { call_seq: bigint; amount: bigint }[]) {
       const seq = Number(row.call_seq)
       if (left === 0n) break
-      // A call still under way keeps its whole reservation until its own outcome is known.
-      if (seq === by.seq || this.#open.get(seq)?.state === 'reserved') continue
       const part = row.amount < left ? row.amount : left
       const call = this.#load(seq)
       for (const id of call.counters) this.#counters.add(this.#counters.byId(id), -part, 0n)
@@ -539,7 +576,8 @@ export class SqliteLedger implements Ledger {
       counters: row.counters === '' ? [] : row.counters.split(',').map(Number),
       credentialId: row.credential_id,
       object: row.object,
-      replay: row.replay_of !== null,
+      replayOf: row.replay_of === null ? null : Number(row.replay_of),
+      replays: null,
       state: row.state,
       dispatched: true,
       overlapped: false,
@@ -702,6 +740,7 @@ function statements(db: Database.Database) {
          state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
     ),
+    mark: db.prepare(`insert into marks (name, seq) values ('oldest-open', ?) on conflict (name) do update set seq = excluded.seq`),
     countDenial: db.prepare('update calls set count = count + 1 where seq = ?'),
     settle: db.prepare(
       `update calls set state = ?, settled = ?, object = ?, upstream_status = ?, upstream_request_id = ?, upstream_ms = ?, settled_at = ?,
@@ -719,9 +758,19 @@ function statements(db: Database.Database) {
     recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
     // Bounded, so that a ledger that slept for a month does not stop to forget it.
     forgetIdempotency: db.prepare('delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)'),
-    exposed: db.prepare('select coalesce(sum(amount), 0) from exposures where credential_id = ? and object = ?').pluck().safeIntegers(),
-    exposedBy: db.prepare('select amount from exposures where credential_id = ? and object = ? and call_seq = ?').pluck().safeIntegers(),
-    exposures: db.prepare('select call_seq, amount from exposures where credential_id = ? and object = ? and amount > 0 order by call_seq desc').safeIntegers(),
+    // A call under way lends its reservation to no other: it may yet be turned away.
+    exposed: db.prepare(
+      `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and c.state <> 'reserved'`,
+    ).pluck().safeIntegers(),
+    settledOn: db.prepare(
+      `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and c.state = 'settled'`,
+    ).pluck().safeIntegers(),
+    exposures: db.prepare(
+      `select e.call_seq, e.amount from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and e.amount > 0 and c.state = 'settled' order by e.call_seq desc`,
+    ).safeIntegers(),
     expose: db.prepare(
       'insert into exposures (credential_id, object, call_seq, amount) values (?, ?, ?, ?) on conflict do update set amount = excluded.amount',
     ),

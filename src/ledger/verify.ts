@@ -37,11 +37,11 @@ export function verify(db: Database.Database): readonly string[] {
       fault(`Entry ${seq} does not match its hash: it, or one before it, was changed.`)
       head = entry.hash
     }
-    if (entry.kind === 'carried.to') count((JSON.parse(entry.detail) as { counters: number[] }).counters, entry.amount, 0n)
+    if (entry.kind === 'carried.to') count(countersIn(entry.detail), entry.amount, 0n)
     if (callSeq === null) continue
     if (entry.kind === 'denied') calls.set(callSeq, { state: 'denied', reserved: 0n, settled: 0n, counters: [] })
     else if (entry.kind === 'reserved') {
-      const ids = (JSON.parse(entry.detail) as { counters: number[] }).counters
+      const ids = countersIn(entry.detail)
       calls.set(callSeq, { state: 'reserved', reserved: entry.amount, settled: 0n, counters: ids })
       count(ids, 0n, entry.amount)
     } else {
@@ -70,6 +70,7 @@ export function verify(db: Database.Database): readonly string[] {
       fault(`${callId(seq)} is ${row.state} (${row.settled} micro-USD) but its entries say ${call.state} (${call.settled}).`)
     }
   }
+  for (const seq of db.prepare(STRANGERS).pluck().all(FAULTS_MAX) as number[]) fault(`${callId(seq)} names another key, run, vendor, operation or request than its entry.`)
   for (const seq of calls.keys()) fault(`${callId(seq)} has entries but no row.`)
   for (const row of db.prepare('select id, counter, window, spent, held from counters').safeIntegers().all() as { id: bigint; counter: string; window: string; spent: bigint; held: bigint }[]) {
     const sum = counters.get(Number(row.id)) ?? { spent: 0n, held: 0n }
@@ -79,11 +80,28 @@ export function verify(db: Database.Database): readonly string[] {
     }
   }
   for (const id of counters.keys()) fault(`Entries count on counter ${id}, which does not exist.`)
-  for (const [table, columns] of [['tallies', 'key_id, run, vendor'], ['runs', 'run, vendor']] as const) {
+  for (const [table, columns] of [['tallies', 'day, key_id, run, vendor, operation'], ['runs', 'run, root_id, vendor']] as const) {
     const differing = db.prepare(SUMS(table, columns)).safeIntegers().get() as { n: bigint }
     if (differing.n > 0n) fault(`${differing.n} sums in ${table} differ from the calls they sum up.`)
   }
   return faults
+}
+
+/** Calls whose row says something else about who called and what for than the entry that began them. */
+const STRANGERS = `
+  select c.seq from entries e join calls c on c.seq = e.call_seq
+  where e.kind in ('reserved', 'denied') and json_valid(e.detail) and (
+    e.detail ->> 'key' is not c.key_id or e.detail ->> 'run' is not c.run or e.detail ->> 'vendor' is not c.vendor
+    or e.detail ->> 'operation' is not coalesce(c.operation, '') or e.detail ->> 'request' is not c.request_hash)
+  order by c.seq limit ?`
+
+/** The counters an entry names; none when somebody made it unreadable, which its hash has told already. */
+function countersIn(detail: string): readonly number[] {
+  try {
+    return (JSON.parse(detail) as { counters?: number[] }).counters ?? []
+  } catch {
+    return []
+  }
 }
 
 /** How many groups of a report table differ from the same groups over calls. */
@@ -92,7 +110,11 @@ const SUMS = (table: string, columns: string): string => `
     select ${columns}, sum(calls) as calls, sum(denied) as denied, sum(spent) as spent, sum(held) as held from ${table} group by ${columns}
   ), counted as (
     select ${columns}, sum(count) as calls, sum(case when state = 'denied' then count else 0 end) as denied, sum(settled) as spent,
-      sum(case when state = 'reserved' then reserved else 0 end) as held from calls group by ${columns}
+      sum(case when state = 'reserved' then reserved else 0 end) as held
+    from (
+      select strftime('%Y-%m-%d', at / 1000, 'unixepoch') as day, key_id, root_id, run, vendor, coalesce(operation, '') as operation,
+        state, count, settled, reserved from calls
+    ) group by ${columns}
   )
   select (select count(*) from (select * from reported except select * from counted))
        + (select count(*) from (select * from counted except select * from reported)) as n`

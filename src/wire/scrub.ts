@@ -1,6 +1,6 @@
 const REDACTED = Buffer.from('[redacted]')
 
-/** Finds a credential in what a vendor sent back, as it is, in base64 or percent-encoded, and takes it out. */
+/** Finds a credential in what a vendor sent back, as it is, in base64, in hex or escaped, and takes it out. */
 export class Scrubber {
   readonly #needles: readonly Buffer[]
   readonly #forms: readonly string[]
@@ -12,8 +12,10 @@ export class Scrubber {
       if (secret.length < 8) continue
       forms.add(secret)
       forms.add(encodeURIComponent(secret))
-      forms.add(Buffer.from(secret).toString('hex'))
-      for (const form of base64Forms(secret)) forms.add(form)
+      forms.add(JSON.stringify(secret).slice(1, -1))
+      const hex = Buffer.from(secret).toString('hex')
+      for (const digits of [hex, hex.toUpperCase()]) forms.add(digits).add(digits.replace(/../g, '%$&'))
+      for (const form of base64Forms(secret)) forms.add(form).add(form.replaceAll('+', '-').replaceAll('/', '_'))
     }
     this.#forms = [...forms]
     this.#needles = this.#forms.map((form) => Buffer.from(form))

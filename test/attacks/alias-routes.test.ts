@@ -2,7 +2,9 @@ import { describe, test } from 'vitest'
 import { onStage, stripe } from './stage.js'
 
 const stage = onStage()
-const rules = (allow: readonly string[], deny: readonly string[] = []) => ({ vendors: { stripe: { endpoints: { allow, deny } } } })
+const rules = (allow: readonly string[], deny: readonly string[] = []) => ({
+  vendors: { stripe: { endpoints: { allow, deny } } },
+})
 
 describe('what is denied on one route is denied on every route it has', () => {
   test.each([

@@ -6,9 +6,12 @@ const intent = (amount: string, currency: string) =>
   stripe('/v1/payment_intents', `amount=${amount}&currency=${encodeURIComponent(currency)}&customer=cus_A`)
 
 describe('a currency is three lower-case letters or malformed', () => {
-  test.each(['USD', 'Usd', 'usd ', ' usd', 'us', 'usdd', '', 'u$d', 'ｕｓｄ', 'usd\n', 'usd,eur', '840', '../'])('%j', async (currency) => {
-    await stage.refuses(intent('100', currency), 'request_malformed')
-  })
+  test.each(['USD', 'Usd', 'usd ', ' usd', 'us', 'usdd', '', 'u$d', 'ｕｓｄ', 'usd\n', 'usd,eur', '840', '../'])(
+    '%j',
+    async (currency) => {
+      await stage.refuses(intent('100', currency), 'request_malformed')
+    },
+  )
 })
 
 describe('a currency without a rate has no known amount', () => {
@@ -23,7 +26,12 @@ describe('a currency without a rate has no known amount', () => {
 
 describe('with rates a currency counts by its own minor unit', () => {
   const limited = { vendors: { stripe: { max_amount_usd: '50.00' } } }
-  const rates = { as_of: new Date().toISOString().slice(0, 10), usd_per: { kwd: '3.25', jpy: '0.0065', eur: '1.10', isk: '0.0072', ugx: '0.00027' }, haircut: '0.03', max_age_days: 30 }
+  const rates = {
+    as_of: new Date().toISOString().slice(0, 10),
+    usd_per: { kwd: '3.25', jpy: '0.0065', eur: '1.10', isk: '0.0072', ugx: '0.00027' },
+    haircut: '0.03',
+    max_age_days: 30,
+  }
 
   test.each([
     // Three decimals: 9,999.999 dinars. Cents would have been a third of a cap of USD 100,000.
@@ -54,7 +62,9 @@ describe('with rates a currency counts by its own minor unit', () => {
 })
 
 test('a currency the policy does not list is refused before its amount is asked for', async () => {
-  await stage.refuses(intent('1', 'jpy'), 'currency_not_allowed', { policy: { vendors: { stripe: { currencies: ['usd'] } } } })
+  await stage.refuses(intent('1', 'jpy'), 'currency_not_allowed', {
+    policy: { vendors: { stripe: { currencies: ['usd'] } } },
+  })
 })
 
 test('a policy without the currency of the looked-up charge refuses its refund', async () => {

@@ -50,7 +50,10 @@ describe('in whatever encoding it is echoed', () => {
     try {
       const key = await stage.key('resend')
       hostile.answer = (_, response) => {
-        response.writeHead(200, { 'content-type': `application/json; x=${forms[at]}`, 'x-resend-daily-quota': forms[at]! })
+        response.writeHead(200, {
+          'content-type': `application/json; x=${forms[at]}`,
+          'x-resend-daily-quota': forms[at]!,
+        })
         response.end(`{"id":"e1","a":"${forms[at]}","b":"xx${forms[at]}yy${forms[at]}"}`)
       }
       const reply = await stage.send({ vendor: 'resend', line: 'GET /resend/domains' }, presented('resend', key))

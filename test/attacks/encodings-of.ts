@@ -8,7 +8,6 @@ export function encodingsOf(secret: string): readonly string[] {
       hex,
       hex.toUpperCase(),
       encodeURIComponent(secret),
-      encodeURIComponent(encodeURIComponent(secret)),
       bytes.reduce((text, byte) => `${text}%${byte.toString(16).padStart(2, '0')}`, ''),
       bytes.reduce((text, byte) => `${text}%${byte.toString(16).padStart(2, '0').toUpperCase()}`, ''),
       JSON.stringify(secret).slice(1, -1),

@@ -40,7 +40,10 @@ describe('bytes that parsers read differently are malformed', () => {
     ['a raw backslash', 'metadata[a]=\\'],
     ['a raw brace', '{"amount":1}'],
   ])('%s', async (_, body) => {
-    await stage.refuses(stripe('/v1/refunds', `charge=ch_A&${body}`.replace(/^charge=ch_A&(?=[?\xef])/, '')), 'request_malformed')
+    await stage.refuses(
+      stripe('/v1/refunds', `charge=ch_A&${body}`.replace(/^charge=ch_A&(?=[?\xef])/, '')),
+      'request_malformed',
+    )
   })
 
   test.each(['limit=1;limit=100', 'limit=%31%', 'limit=1&&', 'limit', 'limit=1%00'])(

@@ -10,7 +10,9 @@ describe('a reply that no client of the vendor expects is not passed on, and its
   const stage = onStage()
   const sms = () => twilio(stage, '/Messages.json', 'To=%2B14155550101&From=%2B14155550100&Body=hi')
 
-  async function refundUnder(plan: Parameters<typeof stage.world.stripe.fault>[1]): Promise<{ reply: Reply; row: any }> {
+  async function refundUnder(
+    plan: Parameters<typeof stage.world.stripe.fault>[1],
+  ): Promise<{ reply: Reply; row: any }> {
     const key = await stage.key()
     stage.world.stripe.fault('POST /v1/refunds', plan)
     const reply = await stage.send(refund, presented('stripe', key))
@@ -21,7 +23,12 @@ describe('a reply that no client of the vendor expects is not passed on, and its
 
   test.each([301, 302, 303, 307, 308])('a redirect (%i) to another origin is not followed', async (status) => {
     const before = elsewhere.vendor.seen.length
-    const { reply, row } = await refundUnder({ do: 'redirect', status, to: `${elsewhere.vendor.origin}/steal`, applies: true })
+    const { reply, row } = await refundUnder({
+      do: 'redirect',
+      status,
+      to: `${elsewhere.vendor.origin}/steal`,
+      applies: true,
+    })
     expect(reply).toMatchObject({ status: 502, headers: { 'x-spendgate-code': 'upstream_unavailable' } })
     expect(reply.headers).not.toHaveProperty('location')
     expect(elsewhere.vendor.seen).toHaveLength(before)
@@ -40,7 +47,10 @@ describe('a reply that no client of the vendor expects is not passed on, and its
     stage.world.resend.fault('POST', { do: 'redirect', to: `${elsewhere.vendor.origin}/`, applies: true })
     const before = elsewhere.vendor.seen.length
     const email = resend('/emails', '{"from":"a@acme.com","to":"b@acme.com","subject":"s","text":"t"}')
-    for (const [vendor, attack] of [['twilio', sms()], ['resend', email]] as const) {
+    for (const [vendor, attack] of [
+      ['twilio', sms()],
+      ['resend', email],
+    ] as const) {
       const key = await stage.key(vendor)
       expect((await stage.send(attack, presented(vendor, key))).status).toBe(502)
       expect(await stage.rows(key)).toMatchObject([{ state: 'assumed' }])
@@ -162,7 +172,14 @@ describe('what a vendor writes into its reply stays there', () => {
 
   test('a header that stands twice is not two replies', async () => {
     const { reply } = await replyTo((_, response) => {
-      response.writeHead(200, [['content-type', 'application/json'], ['request-id', 'req_1'], ['request-id', 'req_2']].flat())
+      response.writeHead(
+        200,
+        [
+          ['content-type', 'application/json'],
+          ['request-id', 'req_1'],
+          ['request-id', 'req_2'],
+        ].flat(),
+      )
       response.end('{}')
     })
     expect(reply).toMatchObject({ replies: 1, status: 200 })
@@ -180,18 +197,25 @@ describe('what a vendor writes into its reply stays there', () => {
     expect(reply.headers).not.toHaveProperty('set-cookie')
     expect(reply.replies).toBe(1)
     expect(row.state).not.toBe('reserved')
-    if (reply.status !== 200) expect(reply).toMatchObject({ status: 502, headers: { 'x-spendgate-code': 'upstream_unavailable' } })
+    if (reply.status !== 200)
+      expect(reply).toMatchObject({ status: 502, headers: { 'x-spendgate-code': 'upstream_unavailable' } })
   })
 
   test('a second reply on the connection answers no later call', async () => {
-    const both = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"b":2}'
+    const both =
+      'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"b":2}'
     expect((await replyTo((request) => void request.socket.write(both))).reply.body).toBe('{"a":1}')
     const { reply } = await replyTo((_, response) => void response.end('{"c":3}'))
     expect(reply.body).not.toBe('{"b":2}')
   })
 
   test('a switch of protocols is not made', async () => {
-    const { reply } = await replyTo((request) => void request.socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nGET / HTTP/1.1\r\n\r\n'))
+    const { reply } = await replyTo(
+      (request) =>
+        void request.socket.end(
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+        ),
+    )
     expect(reply).toMatchObject({ status: 502, replies: 1 })
   })
 
@@ -203,16 +227,22 @@ describe('what a vendor writes into its reply stays there', () => {
     expect(reply).toMatchObject({ status: 200, replies: 1, body: '{"a":1}' })
   })
 
-  test.each(['gzip', 'deflate', 'br', 'GZIP', 'x-gzip', 'identity, gzip', 'zstd'])('content-encoding: %s', async (coding) => {
-    const { reply } = await replyTo((_, response) => {
-      response.writeHead(200, { 'content-encoding': coding })
-      response.end(gzipSync('{}'))
-    })
-    expect(reply.status).toBe(502)
-  })
+  test.each(['gzip', 'deflate', 'br', 'GZIP', 'x-gzip', 'identity, gzip', 'zstd'])(
+    'content-encoding: %s',
+    async (coding) => {
+      const { reply } = await replyTo((_, response) => {
+        response.writeHead(200, { 'content-encoding': coding })
+        response.end(gzipSync('{}'))
+      })
+      expect(reply.status).toBe(502)
+    },
+  )
 
   test('a JSON body with its own __proto__ reaches nobody else', async () => {
-    await replyTo((_, response) => void response.end('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'))
+    await replyTo(
+      (_, response) =>
+        void response.end('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'),
+    )
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
   })
 

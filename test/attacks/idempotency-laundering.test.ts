@@ -48,7 +48,9 @@ describe("the vendor never sees a client's own key", () => {
       expect(reply.status).toBe(200)
       expect(JSON.parse(reply.body).amount).toBe(amount)
     }
-    const sent = stage.world.stripe.requests.filter(({ method }) => method === 'POST').map(({ idempotencyKey }) => idempotencyKey)
+    const sent = stage.world.stripe.requests
+      .filter(({ method }) => method === 'POST')
+      .map(({ idempotencyKey }) => idempotencyKey)
     expect(new Set(sent).size).toBe(2)
     for (const each of sent) expect(each).toMatch(/^sg_[A-Za-z0-9_-]{43}$/)
   })

@@ -6,7 +6,25 @@ const policy = { vendors: { stripe: { customers: ['cus_A'] } } }
 
 /** An id from a body becomes part of the path of a look-up that runs with the real key. */
 describe('an id that would leave its place in a look-up is malformed, and nothing is looked up', () => {
-  const ids = ['ch_1/../../x', '../refunds', '..', '.', 'ch_1/refunds', '/v1/account', 'ch_1?expand[]=customer', 'ch_1#', 'ch_1%2f..', 'ch_1;x', 'ch_1 ', 'ch_1\n', 'ch_1\\..', 'ch_é', 'https://evil.example/', 'ch_1,ch_2', 'x'.repeat(256)]
+  const ids = [
+    'ch_1/../../x',
+    '../refunds',
+    '..',
+    '.',
+    'ch_1/refunds',
+    '/v1/account',
+    'ch_1?expand[]=customer',
+    'ch_1#',
+    'ch_1%2f..',
+    'ch_1;x',
+    'ch_1 ',
+    'ch_1\n',
+    'ch_1\\..',
+    'ch_é',
+    'https://evil.example/',
+    'ch_1,ch_2',
+    'x'.repeat(256),
+  ]
   test.each(ids)('a charge %j', async (id) => {
     await stage.refuses(stripe('/v1/refunds', `charge=${encodeURIComponent(id)}`), 'request_malformed')
   })
@@ -18,7 +36,9 @@ describe('an id that would leave its place in a look-up is malformed, and nothin
     await stage.refuses(stripe('/v1/subscriptions', body), 'request_malformed')
   })
   test.each(ids)('the filter of a list %j', async (id) => {
-    await stage.refuses({ line: `GET /stripe/v1/refunds?charge=${encodeURIComponent(id)}` }, 'request_malformed', { policy })
+    await stage.refuses({ line: `GET /stripe/v1/refunds?charge=${encodeURIComponent(id)}` }, 'request_malformed', {
+      policy,
+    })
   })
 })
 
@@ -63,14 +83,22 @@ describe('a foreign object and a missing one look alike', () => {
 
 describe('ids of Twilio and Resend that travel', () => {
   const get = (vendor: 'twilio' | 'resend', target: string): Attack => ({ vendor, line: `GET ${target}` })
-  test.each(['/resend/emails/../api-keys', '/resend/emails/%2e%2e/api-keys', '/resend/emails/..%2fapi-keys', '/resend/contacts/..%5c..%5capi-keys'])('%s', async (target) => {
+  test.each([
+    '/resend/emails/../api-keys',
+    '/resend/emails/%2e%2e/api-keys',
+    '/resend/emails/..%2fapi-keys',
+    '/resend/contacts/..%5c..%5capi-keys',
+  ])('%s', async (target) => {
     await stage.refuses(get('resend', target), 'request_malformed')
   })
 
   test('at Twilio', async () => {
     const { accountSid } = stage.world.twilio
     for (const sid of [`../../${accountSid}`, `..%2f..%2f${accountSid}`, `%2e%2e/%2e%2e/${accountSid}`]) {
-      await stage.refuses(get('twilio', `/twilio/2010-04-01/Accounts/${accountSid}/Messages/${sid}.json`), 'request_malformed')
+      await stage.refuses(
+        get('twilio', `/twilio/2010-04-01/Accounts/${accountSid}/Messages/${sid}.json`),
+        'request_malformed',
+      )
     }
     await stage.refuses(twilio(stage, '/Messages/../../../../v1/Keys', 'FriendlyName=x'), 'request_malformed')
   })

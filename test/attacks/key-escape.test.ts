@@ -28,7 +28,10 @@ describe('no policy opens what reads or makes a credential at Twilio', () => {
   ])('%s', async (route) => {
     const [method, path] = route.replace('{own}', stage.world.twilio.accountSid).split(' ') as [string, string]
     const body = method === 'POST' ? { body: 'FriendlyName=x' } : {}
-    const reply = await stage.refuses({ vendor: 'twilio', line: `${method} /twilio${path}`, ...body }, 'operation_not_allowed')
+    const reply = await stage.refuses(
+      { vendor: 'twilio', line: `${method} /twilio${path}`, ...body },
+      'operation_not_allowed',
+    )
     expect(reply.body).not.toContain(stage.world.twilio.authToken)
   })
 
@@ -57,7 +60,8 @@ describe('nor at Resend', () => {
     'POST /webhooks/wh_1/signing-secret/rotate',
   ])('%s', async (route) => {
     const [method, path] = route.split(' ') as [string, string]
-    const body = method === 'POST' || method === 'PATCH' ? { body: '{"name":"x","endpoint":"https://evil.example"}' } : {}
+    const body =
+      method === 'POST' || method === 'PATCH' ? { body: '{"name":"x","endpoint":"https://evil.example"}' } : {}
     await stage.refuses({ vendor: 'resend', line: `${method} /resend${path}`, ...body }, 'operation_not_allowed')
   })
 })

@@ -59,7 +59,10 @@ describe('JSON under another media type is ambiguous', () => {
 
 describe('a body that is not what its type says is malformed', () => {
   test('JSON as a form', async () => {
-    await stage.refuses(typed('application/x-www-form-urlencoded', '{"charge":"ch_A","amount":100}'), 'request_malformed')
+    await stage.refuses(
+      typed('application/x-www-form-urlencoded', '{"charge":"ch_A","amount":100}'),
+      'request_malformed',
+    )
   })
 
   test('a form as JSON', async () => {

@@ -26,7 +26,12 @@ describe("a vendor's own key gets 401 and leaves no trace", () => {
     ['a scheme in capitals', refund, `BEARER sk_live_${secret}`, secret],
     ['a key at the root', { ...refund, line: 'POST /v1/refunds' }, `Bearer sk_live_${secret}`, secret],
     ['a key under a run', { ...refund, line: 'POST /run/r1/stripe/v1/refunds' }, `Bearer sk_live_${secret}`, secret],
-    ['a key on a path nobody can read', { ...refund, line: 'POST /stripe/v1/../x' }, `Bearer sk_live_${secret}`, secret],
+    [
+      'a key on a path nobody can read',
+      { ...refund, line: 'POST /stripe/v1/../x' },
+      `Bearer sk_live_${secret}`,
+      secret,
+    ],
     ["a key at another vendor's prefix", email, `Bearer sk_live_${secret}`, secret],
     ['an auth token', accounts, basic(`AC${token}`, token), token],
     ['an API key of Twilio', accounts, basic(`SK${token}`, secret), secret],
@@ -41,7 +46,11 @@ describe("a vendor's own key gets 401 and leaves no trace", () => {
     expectShape(attack.vendor ?? 'stripe', reply, 'real_key_presented')
     const logged = stderr.mock.calls.map(([line]) => String(line)).join('')
     const everything = [JSON.stringify(reply), logged, stage.world.files().toString('latin1')].join('\n')
-    for (const form of [text, Buffer.from(text).toString('base64').replace(/=+$/, '').slice(0, -1), Buffer.from(text).toString('hex')]) {
+    for (const form of [
+      text,
+      Buffer.from(text).toString('base64').replace(/=+$/, '').slice(0, -1),
+      Buffer.from(text).toString('hex'),
+    ]) {
       expect(everything.includes(form)).toBe(false)
     }
   })
@@ -69,7 +78,9 @@ describe('what only resembles a key is unknown', () => {
 test('a vault key sent straight to the vendor by mistake opens nothing there', async () => {
   const { presentations, key } = await stage.key()
   for (const shown of [key, ...presentations.stripe!]) {
-    const reply = await fetch(`${stage.world.stripe.origin}/v1/balance`, { headers: { authorization: `Bearer ${shown}` } })
+    const reply = await fetch(`${stage.world.stripe.origin}/v1/balance`, {
+      headers: { authorization: `Bearer ${shown}` },
+    })
     expect(reply.status).toBe(401)
   }
 })

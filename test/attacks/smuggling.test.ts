@@ -41,7 +41,8 @@ describe('a message with two ends gets a plain 400 and no row', () => {
     const reply = await stage.send(attack, presented('stripe', key))
     expect(reply.status).toBe(400)
     expect(stage.seen()).toEqual([])
-    for (const row of await stage.rows(key)) expect(row).toMatchObject({ state: 'denied', decision: { code: 'request_malformed' } })
+    for (const row of await stage.rows(key))
+      expect(row).toMatchObject({ state: 'denied', decision: { code: 'request_malformed' } })
   })
 
   test('a coding nobody knows: nothing is sent, and nothing is counted', async () => {
@@ -65,7 +66,10 @@ describe('a message with one end and an odd frame is refused with a row', () => 
   })
 
   test.each(['websocket', 'h2c', 'TLS/1.0'])('Upgrade: %s', async (protocol) => {
-    await stage.refuses(stripe('/v1/refunds', body, ['Connection: Upgrade, close', `Upgrade: ${protocol}`]), 'request_malformed')
+    await stage.refuses(
+      stripe('/v1/refunds', body, ['Connection: Upgrade, close', `Upgrade: ${protocol}`]),
+      'request_malformed',
+    )
     await stage.refuses(stripe('/v1/refunds', body, [`Upgrade: ${protocol}`]), 'request_malformed')
   })
 })
@@ -97,7 +101,10 @@ describe('a request inside a request is none', () => {
   test('in a trailer: its headers are not those of the call', async () => {
     const key = await stage.key()
     const trailed = `${body.length.toString(16)};x=1\r\n${body}\r\n0\r\nStripe-Account: acct_evil\r\nIdempotency-Key: t\r\n\r\n`
-    const attack = { ...stripe('/v1/refunds', trailed, ['Transfer-Encoding: chunked', 'Trailer: Stripe-Account']), without: ['content-length'] }
+    const attack = {
+      ...stripe('/v1/refunds', trailed, ['Transfer-Encoding: chunked', 'Trailer: Stripe-Account']),
+      without: ['content-length'],
+    }
     stage.forget()
     expect((await stage.send(attack, presented('stripe', key))).status).toBe(200)
     const sent = stage.world.stripe.requests.find(({ method }) => method === 'POST')!
@@ -131,7 +138,10 @@ describe('what connects two hops ends at this one', () => {
     expect((await stage.send({ line: 'GET /stripe/v1/balance', headers }, presented('stripe', key))).status).toBe(200)
     const sent = Object.keys(stage.world.stripe.requests[0]!.headers).sort()
     expect(sent).toEqual(['accept-encoding', 'authorization', 'connection', 'host', 'stripe-version', 'user-agent'])
-    expect(stage.world.stripe.requests[0]!.headers).toMatchObject({ 'accept-encoding': 'identity', connection: 'keep-alive' })
+    expect(stage.world.stripe.requests[0]!.headers).toMatchObject({
+      'accept-encoding': 'identity',
+      connection: 'keep-alive',
+    })
   })
 
   test('an expectation nobody knows gets 417 and no row', async () => {
@@ -140,7 +150,10 @@ describe('what connects two hops ends at this one', () => {
 
   test('two calls on one connection are two rows', async () => {
     const key = await stage.key()
-    const one = written({ line: 'GET /stripe/v1/balance', headers: ['Connection: keep-alive'] }, presented('stripe', key))
+    const one = written(
+      { line: 'GET /stripe/v1/balance', headers: ['Connection: keep-alive'] },
+      presented('stripe', key),
+    )
     const two = written({ line: 'GET /stripe/v1/balance' }, presented('stripe', key))
     stage.forget()
     expect(readReply(await stage.world.raw(one + two)).replies).toBe(2)

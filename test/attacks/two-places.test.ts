@@ -18,7 +18,10 @@ describe('parameters in the query of a write are ambiguous', () => {
   })
 
   test('at Twilio', async () => {
-    await stage.refuses(twilio(stage, '/Messages.json?To=%2B8825555', 'From=%2B14155550100&Body=hi'), 'request_ambiguous')
+    await stage.refuses(
+      twilio(stage, '/Messages.json?To=%2B8825555', 'From=%2B14155550100&Body=hi'),
+      'request_ambiguous',
+    )
   })
 })
 
@@ -44,7 +47,10 @@ describe('a body on what has its parameters in the query is ambiguous', () => {
 
   test('but an empty one is none, as the real SDK sends it', async () => {
     const key = await stage.key()
-    const attack = { line: 'GET /stripe/v1/charges', headers: ['Content-Length: 0', 'Content-Type: application/x-www-form-urlencoded'] }
+    const attack = {
+      line: 'GET /stripe/v1/charges',
+      headers: ['Content-Length: 0', 'Content-Type: application/x-www-form-urlencoded'],
+    }
     expect((await stage.send(attack, presented('stripe', key))).status).toBe(200)
   })
 })

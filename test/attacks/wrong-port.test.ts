@@ -26,9 +26,21 @@ describe('the admin token is nothing on the agent port', () => {
 })
 
 describe('a vault key is nothing on the admin port', () => {
-  test.each(['/admin/v1/keys', '/admin/v1/credentials', '/admin/v1/calls', '/admin/v1/spend?by=key', '/admin/v1/audit/export', '/metrics'])('%s', async (path) => {
+  test.each([
+    '/admin/v1/keys',
+    '/admin/v1/credentials',
+    '/admin/v1/calls',
+    '/admin/v1/spend?by=key',
+    '/admin/v1/audit/export',
+    '/metrics',
+  ])('%s', async (path) => {
     const { key, presentations } = await stage.key()
-    for (const authorization of [`Bearer ${key}`, ...presentations.stripe!.map((each) => `Bearer ${each}`), basic(key, ''), basic('admin', key)]) {
+    for (const authorization of [
+      `Bearer ${key}`,
+      ...presentations.stripe!.map((each) => `Bearer ${each}`),
+      basic(key, ''),
+      basic('admin', key),
+    ]) {
       const reply = await fetch(`${stage.world.server.adminUrl}${path}`, { headers: { authorization } })
       expect(reply.status).toBe(401)
       expect(await reply.text()).not.toContain(key)
@@ -68,7 +80,15 @@ describe('guessing a key', () => {
 
   test('a known key cut short or made longer is unknown', async () => {
     const { key } = await stage.key()
-    for (const changed of [key.slice(0, -1), `${key}a`, `${key}.`, `${key}.a b`, `${key}.${'r'.repeat(65)}`, key.toUpperCase(), key.replace('live', 'test')]) {
+    for (const changed of [
+      key.slice(0, -1),
+      `${key}a`,
+      `${key}.`,
+      `${key}.a b`,
+      `${key}.${'r'.repeat(65)}`,
+      key.toUpperCase(),
+      key.replace('live', 'test'),
+    ]) {
       expect((await stage.ignores(refund, 401, `Bearer rk_${changed}`)).headers['x-spendgate-code']).toBe('key_unknown')
     }
   })
@@ -76,7 +96,11 @@ describe('guessing a key', () => {
   test('an id of a key, its public id and its last four characters open nothing', async () => {
     const issued = await stage.key('twilio')
     const { api_key_sid, account_sid } = issued.presentations.twilio!
-    for (const authorization of [`Bearer ${issued.id}`, basic(api_key_sid, `vault_live_${issued.key.slice(-4)}`), basic(account_sid, `vault_live_${'0'.repeat(49)}`)]) {
+    for (const authorization of [
+      `Bearer ${issued.id}`,
+      basic(api_key_sid, `vault_live_${issued.key.slice(-4)}`),
+      basic(account_sid, `vault_live_${'0'.repeat(49)}`),
+    ]) {
       await stage.ignores({ vendor: 'twilio', line: 'GET /twilio/2010-04-01/Accounts.json' }, 401, authorization)
     }
   })
@@ -88,7 +112,10 @@ test('a revoked and a frozen key are refused with a row each and nothing sent', 
   const frozen = await stage.key()
   await stage.world.must('POST', '/freeze', { key: frozen.id })
   stage.forget()
-  for (const [key, status, code] of [[revoked, 401, 'key_revoked'], [frozen, 403, 'key_frozen']] as const) {
+  for (const [key, status, code] of [
+    [revoked, 401, 'key_revoked'],
+    [frozen, 403, 'key_frozen'],
+  ] as const) {
     const reply = await stage.send(refund, presented('stripe', key))
     expect(reply).toMatchObject({ status, headers: { 'x-spendgate-code': code } })
     expect(await stage.rows(key)).toMatchObject([{ state: 'denied', decision: { code } }])

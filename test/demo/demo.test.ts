@@ -1,10 +1,15 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { SystemClock } from '../../src/clock.js'
 import { runDemo } from '../../src/demo/index.js'
+import { prove } from '../../src/demo/proof.js'
+import { setStage } from '../../src/demo/stage.js'
+import { play } from '../../src/demo/story.js'
 import { packageRoot } from '../../src/package-root.js'
 
 const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('spendgate-demo-'))
@@ -126,7 +131,10 @@ test('for people it tells the story in lines and ends with both sides of the boo
   expect(out).not.toMatch(/UNEXPECTED|FAULT|DIFFERENT|vault_live_|sk_live_/)
 }, 60_000)
 
-test('--stay serves until it is interrupted, and then cleans up', async () => {
+test('--stay serves until it is interrupted, and then cleans up; a port in use is no obstacle', async () => {
+  const neighbour = createServer()
+  // Somebody else may have the port already; that is the same to us.
+  await new Promise<void>((resolve) => neighbour.once('error', () => resolve()).listen(4242, '127.0.0.1', resolve))
   let out = ''
   let staying: () => void
   const stays = new Promise<void>((resolve) => {
@@ -151,8 +159,10 @@ test('--stay serves until it is interrupted, and then cleans up', async () => {
     await stripeClient(url, presentations.stripe[0])
   ).refunds.create({ charge: 'ch_A', amount: 700 })
   expect(refund.amount).toBe(700)
+  expect(new URL(url).port).not.toBe('4242')
   process.emit('SIGTERM')
   expect(await ended).toBe(0)
+  neighbour.close()
   expect(existsSync(directory)).toBe(false)
 }, 60_000)
 
@@ -171,6 +181,20 @@ test('interrupted in the middle it stops, cleans up and says so', async () => {
   const lines = linesOf(out)
   expect(lines.map(({ type }) => type)).toEqual(['started', 'step'])
   expect(existsSync((lines[0] as Started).data_dir)).toBe(false)
+}, 60_000)
+
+test('a vendor that moved other money than it said fails the proof', async () => {
+  const clock = new SystemClock()
+  const stage = await setStage(clock, false)
+  try {
+    stage.vendors.stripe.fault('POST /v1/refunds', { do: 'lie', factor: 2 })
+    const steps = await play(stage, clock, { came: () => false }, () => {})
+    const proof = await prove(stage, steps)
+    expect(proof.ok).toBe(false)
+    expect(proof.faults).toContainEqual(expect.stringMatching(/^The ledger has \$\S+ for stripe, which saw \$\S+\.$/))
+  } finally {
+    await stage.close()
+  }
 }, 60_000)
 
 const built = join(packageRoot(), 'dist/src/cli/index.js')

@@ -25,7 +25,8 @@ export interface Ended {
 /** The path of a built file; every caller needs the build, so its absence is a failure and not a reason to skip. */
 export function built(path: string): string {
   const file = join(packageRoot(), 'dist', path)
-  if (!existsSync(file)) throw new Error(`dist/${path} is missing: this test runs the built program. Run «npm run build» first.`)
+  if (!existsSync(file))
+    throw new Error(`dist/${path} is missing: this test runs the built program. Run «npm run build» first.`)
   return file
 }
 

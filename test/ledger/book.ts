@@ -49,7 +49,9 @@ export const budget = (counter: string, cap: string, more: Partial<Budget> = {})
   code: 'daily_cap_exceeded',
   label: `USD ${cap} a day (UTC)`,
   rule: 'daily-cap',
+  since: null,
   resetsAt: null,
+  vendor: null,
   enforce: true,
   ...more,
 })

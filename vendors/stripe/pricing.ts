@@ -103,8 +103,11 @@ export function reached(
   return typeof total === 'string' ? { object } : { object, total: total.settle }
 }
 
-/** What a call cost, from the reply. An amount that cannot be read leaves what was quoted. */
+/**
+ * What a call cost, from the reply. An amount that cannot be read leaves what was quoted, and one below what the
+ * request named is not believed: Stripe moves that much or refuses.
+ */
 export function cost(question: Question, minor: string | null, currency: string | null): Outcome {
-  const amount = priceOf(question, minor, currency)
+  const amount = priceOf(question, minor && largerMinor(minor.replace(/^-/, ''), question.params.get('amount') ?? '0'), currency)
   return typeof amount === 'string' ? {} : { amount: amount.settle }
 }

@@ -30,7 +30,11 @@ export const paymentIntents: readonly Operation[] = [
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
       }
     },
-    outcome,
+    // Nothing more can be asked of an intent that has succeeded at once, so no exposure is kept for it.
+    outcome: (reply, question) => {
+      const reached = outcome(reply, question)
+      return reply.status === 'succeeded' && reached.total !== undefined ? { amount: reached.total } : reached
+    },
   }),
   operation({
     id: 'payment_intents.update',

@@ -100,8 +100,13 @@ create table calls (
 
 create index calls_by_key on calls (key_id, seq);
 create index calls_by_run on calls (run, seq);
--- Small at all times: what start-up and reconciliation must look at.
-create index calls_open on calls (state, seq) where state in ('reserved', 'assumed');
+-- Small at all times: what reconciliation must look at. Calls under way are not in it: an index that every call
+-- enters and leaves would cost each of them two writes; start-up finds them from the mark `oldest-open` on.
+create index calls_assumed on calls (seq) where state = 'assumed';
+create table marks (
+  name text primary key,
+  seq integer not null
+) strict, without rowid;
 
 -- Running totals, one row a budget counter and window. They equal the sum of the entries; `verify` proves it.
 create table counters (

@@ -1,0 +1,75 @@
+import type { Comparison } from './compare.js'
+import type { Grown } from './growth.js'
+import { describeMachine, fileSystemOf } from './machine.js'
+import { figures, figureTable, growthTable, targetTable } from './report.js'
+
+export interface Findings {
+  readonly date: string
+  readonly comparisons: readonly Comparison[]
+  readonly growth: readonly Grown[]
+}
+
+/** docs/performance.md, whole. Figures come from the run alone; what does not depend on one is said here once. */
+export function page({ date, comparisons, growth }: Findings, directory: string): string {
+  const [first] = comparisons
+  const plan = first!.plan
+  const fileSystem = fileSystemOf(directory)
+  const versions = first!.series.filter(({ name }) => name !== 'direct' && name !== 'raw').map(({ version }) => version)
+  const absent = [...new Set(comparisons.flatMap((each) => each.absent))]
+  return `# Performance
+
+Written by \`npm run bench\` on ${date}. Run it on your machine: ratios carry over, absolute numbers do not.
+
+- Machine: ${describeMachine()}${fileSystem === '' ? '' : `, data on ${fileSystem}`}
+- Versions: Node ${process.versions.node}; ${versions.join('; ')}
+${absent.map((reason) => `- Not in this run: ${reason}\n`).join('')}
+## How it is measured
+
+Real sockets on loopback, every part in a process of its own, pinned to processors as the headings say. The vendor is a
+responder that answers at once with a payment intent of about 1,200 bytes. The load is ${plan.connections} keep-alive connections (then
+one), each of which sends its next request when it has the reply to the last: \`POST /v1/payment_intents\` with a form body
+and an idempotency key of its own. All targets get the same request and all of them swap the key; all but spendgate then
+pass it on, and govern nothing.
+
+spendgate runs as \`spendgate serve\` does: SQLite with \`synchronous=FULL\`, a policy with a daily cap, a cap a run, a limit
+a call, an allowlist of customers and one of currencies. Each call is parsed strictly, priced, decided, reserved **on disk
+before the first byte goes to the vendor**, settled from the vendor's reply, and leaves a hash-chained audit entry for
+each step.
+
+All targets are alive at once and are measured in turn for ${(plan.windowMs / 1000).toFixed(1)} s, ${plan.rounds} rounds, in reverse order every second round. A
+ratio or a difference is taken within a round; the tables show medians over the rounds. Read differences under 10 % as
+ties. *CPU s / 10k* is what the target's process used, all threads, for 10,000 calls; it is the steadiest figure on a
+machine with neighbours, and p99 the least steady. *added µs* is against no proxy at all.
+
+${comparisons.map(section).join('\n')}
+On two cores a request to an idle processor pays for waking it, which is most of what a single connection adds there; on
+one processor that cost is absent and only the work remains. *direct* is bounded by the load generator and the vendor,
+which share a processor, so ratios to it say little.
+${growth.length === 0 ? '' : growthSection(growth)}
+## What is not measured
+
+- TLS on either side, networks with delay, and vendors that take their usual hundreds of milliseconds: beside those,
+  everything above disappears.
+- Calls that need a look-up first (their cost is the vendor's reply), MCP, and refusals.
+- Loss of power. Durability is what \`fsync\` promises; the crash tests kill the process, not the machine.
+- Disks whose \`fsync\` takes milliseconds. Group commit shares one among all calls that wait, so throughput falls far
+  less than latency rises, but both do.
+- Several nodes on PostgreSQL.
+`
+}
+
+const section = (comparison: Comparison): string => `## ${comparison.layout.name}: ${comparison.layout.means}
+
+${targetTable(comparison)}
+
+${figureTable(figures(comparison))}
+`
+
+const growthSection = (growth: readonly Grown[]): string => `
+## The ledger as it grows
+
+What one call costs the ledger alone, admission and settlement, on calls of 100 keys over 30 days. *64 at a time* is a
+call's share of a commit that 64 calls wait for; *alone* is one call and the commit it waits for.
+
+${growthTable(growth)}
+`
