@@ -203,6 +203,7 @@ function draftOf(key: KeyRecord, now: number, n: number): CallDraft {
     requestHash: hash,
     idempotencyHash: hash,
     budgets: [budget(`day/${key.id}`, day), budget(`run/${key.id}`, `${key.name}_${day}`)],
+    guarded: false,
     lookUps: 0,
     rateCounted: false,
     perMinute: [null],

@@ -12,6 +12,9 @@ export interface Role<Facts, Question = never, Reply = never> {
 export type ToChild = { readonly ask: unknown } | { readonly stop: true }
 export type ToParent = { readonly facts: unknown } | { readonly reply: unknown } | { readonly fault: string }
 
+/** Enough to drain, to checkpoint a large database and to write a CPU profile. */
+const STOP_MS = 30_000
+
 /** A role running in a child process, pinned to processors where that is possible. */
 export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
   readonly name: string
@@ -60,7 +63,9 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()))
     this.#child.send({ stop: true } satisfies ToChild)
+    const patience = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
     await gone
+    clearTimeout(patience)
   }
 }
 

@@ -170,8 +170,10 @@ const shared = {
   budgets: z.array(budget).max(BUDGETS_MAX, `has more than ${BUDGETS_MAX} budgets`).optional(),
   approval: z.strictObject({ above_usd: money }).optional(),
   require_reason: z.boolean().optional(),
-  // Read and kept with the document. No rule acts on it in this version: calls carry nothing to compare by yet.
-  duplicate_guard: z.strictObject({ within: duration }).optional(),
+  duplicate_guard: z
+    .strictObject({ within: duration })
+    .refine(({ within }) => durationMs(within) <= 24 * 3_600_000, 'looks back 24h at most')
+    .optional(),
   vendors: z
     .record(vendorName, vendorBlock)
     .refine((vendors) => Object.keys(vendors).length <= VENDORS_MAX, `has more than ${VENDORS_MAX} vendors`)

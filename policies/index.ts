@@ -10,6 +10,7 @@ import { approval } from './rules/approval.js'
 import { beneficiaries } from './rules/beneficiaries.js'
 import { dailyCap, otherBudgets, runBudgets } from './rules/budgets.js'
 import { currencies } from './rules/currencies.js'
+import { duplicate } from './rules/duplicate.js'
 import { effects } from './rules/effects.js'
 import { endpoints } from './rules/endpoints.js'
 import { idempotency } from './rules/idempotency.js'
@@ -41,7 +42,7 @@ const RULES: readonly SpokenRule[] = [
   runBudgets,
   dailyCap,
   otherBudgets,
-  idempotency,
+  idempotency, duplicate,
   approval,
 ]
 

@@ -88,6 +88,8 @@ export interface Standing {
   /** The same policies without repetition. */
   readonly policies: readonly Policy[]
   readonly perMinute: readonly (number | null)[]
+  /** Whether any of them refuses identical writes. */
+  readonly guarded: boolean
 }
 
 /** Compiles policies once a key and notices when the key or an ancestor was narrowed. */
@@ -109,7 +111,7 @@ export class Standings {
     for (let at: KeyRecord | null = key; at !== null; at = at.parentId === null ? null : this.#ledger.key(at.parentId)) chain.push(at)
     const levels = chain.map((each) => ({ keyId: each.id, rootId: each.rootId, run: each.run, runCap: each.runCap, policy: this.#policy(each) }))
     const policies = [...new Set(levels.map((level) => level.policy))]
-    const standing = { levels, policies, perMinute: levels.map((level) => level.policy.perMinute) }
+    const standing = { levels, policies, perMinute: levels.map((level) => level.policy.perMinute), guarded: policies.some((policy) => policy.duplicateWithinMs !== null) }
     this.#kept.set(key, { chain, standing })
     return standing
   }

@@ -36,7 +36,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   let draft: CallDraft = {
     key, credentialId: record?.id ?? null, run, runSource, vendor: vendor.name, surface: x.surface, method: x.method, path,
     operation: null, effect: null, direction: 'none', customer: null, reason: x.reason, quoted: ZERO, basis: 'free', object: null,
-    requestHash: '', idempotencyHash: null, lookUps: 0, rateCounted: false, perMinute: standing.perMinute,
+    requestHash: '', idempotencyHash: null, guarded: false, lookUps: 0, rateCounted: false, perMinute: standing.perMinute,
     budgets: judge.budgets(standing.levels, { vendor: vendor.name, credentialId: record?.id ?? null }, clock.now()),
   }
   const stops = (): Denial | null => {
@@ -93,6 +93,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     basis: call.quote.basis,
     object: explanation.object ?? null,
     requestHash: request.hash,
+    guarded: standing.guarded,
     idempotencyHash: x.idempotencyKey === null ? null : engine.namespace(`${key.rootId}/${vendor.name}`, x.idempotencyKey),
   }
 

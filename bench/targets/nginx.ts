@@ -20,6 +20,8 @@ export async function start({ upstream, directory }: TargetOptions): Promise<Rol
   const file = join(home, 'nginx.conf')
   writeFileSync(file, configuration(home, port, upstream))
   const master = spawn('nginx', ['-p', home, '-c', file, '-e', join(home, 'error.log')], { stdio: ['ignore', 2, 2] })
+  // However this process ends, nginx does not outlive it.
+  process.once('exit', () => master.kill('SIGTERM'))
   const gone = new Promise<void>((resolve) => master.once('exit', () => resolve()))
   await Promise.race([
     listening(port),

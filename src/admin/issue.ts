@@ -50,7 +50,7 @@ export interface KeyWish {
   readonly run: string | null
 }
 
-/** A root key under a policy. It lives as long as the policy's `expires_in` or the wish, whichever is shorter. */
+/** A root key under a policy. It lives as long as the wish says, by default as long as the policy's `expires_in`. */
 export async function issueRootKey(deps: IssueDeps, wish: KeyWish): Promise<IssuedKey> {
   const policy = findPolicy(deps.ledger, wish.policy)
   return issue(deps, {
@@ -179,7 +179,8 @@ function refuseEnded(deps: IssueDeps, key: KeyRecord): void {
 const lifeUnder = (deps: IssueDeps, policy: PolicyRecord, lifeMs: number | null): number | null => {
   const nowMs = deps.clock.now()
   const { expiresInMs } = deps.judge.compile(policy.document, policy.version, [])
-  return earliest(expiresInMs === null ? null : nowMs + expiresInMs, lifeMs === null ? null : nowMs + lifeMs)
+  const life = lifeMs ?? expiresInMs
+  return life === null ? null : nowMs + life
 }
 
 const earliest = (a: number | null, b: number | null): number | null =>

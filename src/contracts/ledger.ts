@@ -173,6 +173,8 @@ export interface CallDraft {
   readonly requestHash: string
   /** The client's idempotency key, keyed-hashed with its principal; null when it gave none. */
   readonly idempotencyHash: string | null
+  /** Whether identical writes of the same run are to be looked for. */
+  readonly guarded: boolean
   readonly budgets: readonly Budget[]
   readonly lookUps: number
   readonly rateCounted: boolean

@@ -47,6 +47,8 @@ export interface Policy {
   readonly budgets: readonly BudgetRule[]
   readonly approvalAbove: Usd | null
   readonly requireReason: boolean
+  /** How long an identical write in the same run counts as a duplicate; null: never. */
+  readonly duplicateWithinMs: number | null
   readonly vendors: ReadonlyMap<string, VendorPolicy>
 }
 
@@ -86,6 +88,8 @@ export interface Usage {
   readonly amount: Usd
   /** An earlier call under the same idempotency key. */
   readonly earlier: { readonly callId: string; readonly sameRequest: boolean; readonly stands: boolean } | null
+  /** The last identical write of the same run that stands, if the draft asked to look for one. */
+  readonly duplicate: { readonly callId: string; readonly at: number } | null
   /** Calls counted against the rate limit of keys[i] in the last 60 s, and when the oldest of them leaves the window. */
   readonly rate: readonly { readonly count: number; readonly oldestAt: number }[]
   /** True when the rate was already counted for this call, before its look-ups. */

@@ -43,6 +43,8 @@ const IDEMPOTENCY_MS = 23 * 3_600_000
 /** From how many waiting calls on it pays to let more arrive, and for how many turns of the event loop at most. */
 const GATHER_FROM = 4
 const GATHER_TURNS_MAX = 4
+/** How far back a policy may look for an identical write. */
+const DUPLICATE_MS = 24 * 3_600_000
 /** Refusals of one key and code a second that get rows of their own. */
 const DENIALS_PER_SECOND = 20
 
@@ -82,6 +84,7 @@ export class SqliteLedger implements Ledger {
   readonly #tallies: Tallies
   readonly #rates: RateWindows
   readonly #recent: Recent
+  #writes: Recent | null = null
   readonly #reports: Reports
   readonly #sql: Statements
   readonly #open = new Map<number, OpenCall>()
@@ -372,6 +375,7 @@ export class SqliteLedger implements Ledger {
       budgets,
       amount: stands && sameRequest ? ZERO : this.#excess(draft),
       earlier: earlier ? { callId: callId(earlier.call_seq), sameRequest, stands } : null,
+      duplicate: draft.guarded ? this.#duplicate(draft) : null,
       rate: keys.map((key, i) => (draft.perMinute[i] == null ? NO_RATE : this.#rates.read(key.id, now))),
       rateCounted: draft.rateCounted,
     }
@@ -384,6 +388,20 @@ export class SqliteLedger implements Ledger {
     if (seq === null) return null
     const row = this.#sql.findIdempotency.get(seq) as IdempotencyRow | undefined
     return row !== undefined && row.hash === hash && now - row.at < IDEMPOTENCY_MS ? row : null
+  }
+
+  #duplicate(draft: CallDraft): Usage['duplicate'] {
+    const now = this.#clock.now()
+    if (this.#writes === null) {
+      this.#writes = new Recent(DUPLICATE_MS, now)
+      const rows = this.#sql.recentWrites.iterate(this.#reports.seqAt(now - DUPLICATE_MS)) as Iterable<WriteRow>
+      for (const row of rows) this.#writes.put(writeName(row.root_id, row.run, row.request_hash), row.seq, now)
+    }
+    const seq = this.#writes.find(writeName(draft.key.rootId, draft.run, draft.requestHash))
+    const row = seq === null ? undefined : (this.#sql.write.get(seq) as WriteRow | undefined)
+    if (row === undefined || row.state === 'released' || row.state === 'denied') return null
+    const same = row.root_id === draft.key.rootId && row.run === draft.run && row.request_hash === draft.requestHash
+    return same ? { callId: callId(row.seq), at: row.at } : null
   }
 
   #frozen(draft: CallDraft): Usage['frozen'] {
@@ -449,6 +467,9 @@ export class SqliteLedger implements Ledger {
     if (draft.idempotencyHash !== null && replayOf === null) {
       this.#sql.putIdempotency.run(seq, draft.idempotencyHash)
       this.#recent.put(draft.idempotencyHash, seq, now)
+    }
+    if (draft.guarded && replayOf === null && draft.effect !== 'read') {
+      this.#writes?.put(writeName(draft.key.rootId, draft.run, draft.requestHash), seq, now)
     }
     if (draft.object !== null && draft.credentialId !== null && replayOf === null) this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
     const tally = tallyOf(draft, now)
@@ -693,6 +714,7 @@ export function openSqlite(options: { readonly file: string; readonly clock: Clo
   return new SqliteLedger(openDatabase(options.file), options.clock)
 }
 
+const writeName = (rootId: string, run: string, requestHash: string): string => `${rootId}\n${run}\n${requestHash}`
 const NO_RATE = { count: 0, oldestAt: 0 }
 /** Refusals that come before the rate rule (contract §6): such a call was not counted against the rate. */
 const BEFORE_RATE: ReadonlySet<string> = new Set([
@@ -724,6 +746,7 @@ function tightest(usage: Usage, reserved: bigint): Usd | null {
 }
 
 interface IdempotencyRow { hash: string; call_seq: number; request_hash: string; at: number; state: CallState }
+interface WriteRow { seq: number; at: number; root_id: string; run: string; request_hash: string; state: CallState }
 interface OpenRow {
   at: bigint; key_id: string; root_id: string; run: string; vendor: string; operation: string | null; reserved: bigint; counters: string
   credential_id: string | null; object: string | null; replay_of: bigint | null; state: CallState
@@ -755,6 +778,8 @@ function statements(db: Database.Database) {
       'select i.hash, i.call_seq, c.request_hash, c.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.call_seq = ?',
     ),
     putIdempotency: db.prepare('insert into idempotency (call_seq, hash) values (?, ?)'),
+    recentWrites: db.prepare(`select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`),
+    write: db.prepare('select seq, at, root_id, run, request_hash, state from calls where seq = ?'),
     recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
     // Bounded, so that a ledger that slept for a month does not stop to forget it.
     forgetIdempotency: db.prepare('delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)'),

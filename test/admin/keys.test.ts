@@ -61,10 +61,11 @@ describe('issuing', () => {
     expect(await prefix(['mail'])).toBe('vault_live_')
   })
 
-  test('the shorter of the wished life and the one of the policy holds', async () => {
+  test('a wished life holds; without one the life the policy gives', async () => {
     const life = async (expires_in: string): Promise<string> => ((await world.key({ expires_in })) as any).expires_at
     expect(await life('1h')).toBe('2026-11-21T13:00:00.000Z')
-    expect(await life('3d')).toBe('2026-11-21T16:00:00.000Z')
+    expect(await life('3d')).toBe('2026-11-24T12:00:00.000Z')
+    expect(((await world.key()) as any).expires_at).toBe('2026-11-21T16:00:00.000Z')
     await world.post('/policies', {
       ...(await world.get('/policies/support-refunds')).body.document,
       name: 'endless',
@@ -258,6 +259,7 @@ describe('one key', () => {
     requestHash: '',
     idempotencyHash: null,
     budgets: [],
+    guarded: false,
     lookUps: 0,
     rateCounted: false,
     perMinute: [],

@@ -253,6 +253,7 @@ export class World {
       requestHash: 'ab'.repeat(32),
       idempotencyHash: null,
       budgets: [],
+      guarded: false,
       lookUps: 0,
       rateCounted: false,
       perMinute: [],

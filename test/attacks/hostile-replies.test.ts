@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Plan } from '../../fixtures/simulators/index.js'
 import { onHostile } from './hostile.js'
 import { onStage, presented, resend, Stage, stripe, twilio, type Reply } from './stage.js'
 
@@ -10,9 +11,7 @@ describe('a reply that no client of the vendor expects is not passed on, and its
   const stage = onStage()
   const sms = () => twilio(stage, '/Messages.json', 'To=%2B14155550101&From=%2B14155550100&Body=hi')
 
-  async function refundUnder(
-    plan: Parameters<typeof stage.world.stripe.fault>[1],
-  ): Promise<{ reply: Reply; row: any }> {
+  async function refundUnder(plan: Plan): Promise<{ reply: Reply; row: any }> {
     const key = await stage.key()
     stage.world.stripe.fault('POST /v1/refunds', plan)
     const reply = await stage.send(refund, presented('stripe', key))
@@ -93,7 +92,7 @@ describe('a reply that no client of the vendor expects is not passed on, and its
   })
 
   test.each(['reset', 'reset-in-body', 'truncate'] as const)('a reply that breaks off (%s)', async (kind) => {
-    const { row } = await refundUnder(kind === 'reset' ? { do: kind, applies: true } : { do: kind })
+    const { row } = await refundUnder({ do: kind, applies: true })
     expect(row).toMatchObject({ state: 'assumed', quoted_usd: '1.00' })
   })
 

@@ -1,4 +1,5 @@
 import { afterAll, expect, test, vi } from 'vitest'
+import type { Plan } from '../../fixtures/simulators/index.js'
 import { REAL } from '../helpers/world.js'
 import { encodingsOf, leaks } from './encodings-of.js'
 import { basic, onStage, presented, resend, stripe, twilio, type Attack, type VendorName } from './stage.js'
@@ -55,19 +56,19 @@ test('after a busy session no byte anywhere holds a secret, in any of its encodi
     await agent(vendor, keys[vendor], calls[vendor]())
     await agent(vendor, keys[vendor], { ...calls[vendor](), line: `POST /${vendor}/v1/../x` })
     await agent(vendor, keys[vendor], { ...calls[vendor](), headers: ['Host: a', 'Host: b'] })
-    const plans = [
+    const plans: readonly Plan[] = [
       { do: 'echo' },
       { do: 'echo', status: 500 },
       { do: 'reset', applies: true },
-      { do: 'reset-in-body' },
-      { do: 'truncate' },
+      { do: 'reset-in-body', applies: true },
+      { do: 'truncate', applies: true },
       { do: 'gzip' },
       { do: 'hang', applies: true },
       { do: 'redirect', to: 'http://127.0.0.1:1/' },
       { do: 'status', status: 401, applies: false },
       { do: 'status', status: 500, applies: true },
       { do: 'oversize', mib: 9 },
-    ] as const
+    ]
     for (const plan of plans) {
       world[vendor].fault('POST', plan)
       await agent(vendor, keys[vendor], calls[vendor]())

@@ -114,6 +114,7 @@ export const draft = (key: KeyRecord, quoted: string, more: Partial<CallDraft> =
   requestHash: unique('request'),
   idempotencyHash: null,
   budgets: [],
+  guarded: false,
   lookUps: 0,
   rateCounted: false,
   perMinute: [null],

@@ -287,6 +287,22 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         expect(await after.verify()).toEqual([])
       })
 
+      test('a reservation of long ago is assumed at start-up too, however much was decided after it', async () => {
+        const key = await newKey(ledger)
+        const old = await ledger.admit(draft(key, '10.00', { budgets: [cap] }), allow)
+        for (let i = 0; i < 600; i++) {
+          const { callId } = await ledger.admit(draft(key, '0.01', { budgets: [cap] }), allow)
+          if (i % 3 === 0) continue
+          ledger.mayLeave(callId)
+          ledger.settle(callId, reply('released'))
+        }
+        await ledger.flushed()
+        const after = await book.crash()
+        expect((await row(after, old.callId)).state).toBe('assumed')
+        expect(counted(after, cap)).toEqual({ spent: dollars('12.00'), held: ZERO })
+        expect((await after.calls({ state: 'reserved' }, { limit: 1 })).rows).toEqual([])
+      })
+
       test('listeners hear of a row when it is durable and when it changes, until they stop listening', async () => {
         const key = await newKey(ledger)
         const heard: [string, string][] = []

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const once = { 'idempotency-key': 'order-1' }
 
-test('the same request under the same key is answered again and counted once, and the vendor sees one key that is not the agent’s', async () => {
+test('the same request under the same key counts once, and the vendor sees one key, not the agent’s', async () => {
   const key = await world.key({ daily_cap_usd: '1.00' })
   const { result, requests } = await seenBy(world.stripe, async (): Promise<[Answer, Answer]> => [
     await pay(world, key.key, 100, once),

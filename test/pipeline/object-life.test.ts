@@ -39,7 +39,7 @@ class Payer {
 const CARD = { payment_method: 'pm_card_visa' }
 
 describe('an intent counts', () => {
-  test('in full from its creation, the difference when it is raised, nothing more when it is confirmed, and what was captured in the end', async () => {
+  test('in full from its creation, the rest when it is raised, and in the end what was captured', async () => {
     const payer = await Payer.of()
     expect((await payer.open(5_000)).status).toBe(200)
     expect(await payer.spent()).toBe('50.00')
@@ -175,7 +175,7 @@ test('a refund never refills: both directions count', async () => {
   expect(codeOf(await refund('201'))).toBe('daily_cap_exceeded')
 })
 
-test('an intent whose creation got no answer stays counted, and cancelling another gives nothing of it back', async () => {
+test('an intent whose creation got no answer stays counted when another is cancelled', async () => {
   const payer = await Payer.of()
   world.stripe.fault('POST /v1/payment_intents', { do: 'reset', applies: true })
   await payer.open(1_000).catch(() => null)

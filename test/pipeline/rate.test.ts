@@ -14,7 +14,7 @@ afterAll(async () => {
 const read = (key: string): Promise<Answer> => world.call(key, 'GET', '/stripe/v1/customers/cus_A')
 const limited = (perMinute: number): Promise<IssuedKey> => world.key({ rate_limit: { per_minute: perMinute } })
 
-test('the call after the last one a minute is refused with the seconds to wait, and goes through after them', async () => {
+test('one call too many a minute is refused with the seconds to wait, and goes through after them', async () => {
   const key = await limited(3)
   expect((await read(key.key)).status).toBe(200)
   travel(world, 20_000)

@@ -115,7 +115,7 @@ test('a call that waits for its look-up when the key is revoked never leaves', a
   })
 })
 
-test('revoked in the middle of a crowd: whatever arrives at the vendor had left before, and is named or was done', async () => {
+test('revoked in the middle of a crowd: what arrives had left before, and is named or was done', async () => {
   const key = await world.key()
   const { result: outcome, requests } = await seenBy(world.stripe, async () => {
     const calls = Array.from({ length: 400 }, () => pay(world, key.key, 10))

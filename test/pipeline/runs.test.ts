@@ -59,7 +59,7 @@ describe('a call belongs to the run named by', () => {
 })
 
 describe('without any label', () => {
-  test('calls less than 30 idle minutes apart share a run of their own, and a longer pause begins another', async () => {
+  test('calls less than 30 idle minutes apart share a run, and a longer pause begins another', async () => {
     const first = await runOf(key.key, PATH)
     travel(world, 29 * MINUTE)
     expect(await runOf(key.key, PATH)).toBe(first)

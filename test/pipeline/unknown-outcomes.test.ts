@@ -119,7 +119,7 @@ describe('after it nobody knows whether the vendor acted, so it is assumed and c
   })
 })
 
-test('the agent is told that the amount stays counted; its SDK may ask again under the same key, and is counted once', async () => {
+test('the SDK may ask again under its own key and is counted once; the agent is told what stays counted', async () => {
   const retrying = await world.key({ daily_cap_usd: '1.00' })
   const asked = { amount: 100, currency: 'usd', customer: 'cus_A', payment_method: 'pm_card_visa', confirm: true }
   world.stripe.fault('POST /v1/payment_intents', { do: 'reset', applies: true })

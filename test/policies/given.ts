@@ -53,6 +53,7 @@ export const usage = (
   amount: dollars('10.00'),
   earlier: null,
   rate: [{ count: 0, oldestAt: NOW }],
+  duplicate: null,
   rateCounted: false,
   ...over,
 })

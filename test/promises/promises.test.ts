@@ -96,7 +96,11 @@ describe('1. Admitted spend in a window never exceeds its cap, whatever the conc
   })
 })
 
-describe('2. Every request that names a known key leaves exactly one row, durable before the vendor sees a byte; a refused request sends nothing but the look-ups above.', () => {
+const PROMISE_2 =
+  '2. Every request that names a known key leaves exactly one row, durable before the vendor sees a byte; ' +
+  'a refused request sends nothing but the look-ups above.'
+
+describe(PROMISE_2, () => {
   test('when the vendor has the request, the row is in the file', async () => {
     const key = await world.key()
     const fault = world.stripe.fault(INTENTS, { do: 'hang', applies: true })
@@ -172,8 +176,11 @@ describe('2. Every request that names a known key leaves exactly one row, durabl
   })
 })
 
-describe('3. What was judged is what is sent: strict parse, refuse ambiguity, send the re-serialised canonical form.', () => {
-  test('however a request is written, the vendor gets one form of it, and nothing the agent put beside it', async () => {
+const PROMISE_3 =
+  '3. What was judged is what is sent: strict parse, refuse ambiguity, send the re-serialised canonical form.'
+
+describe(PROMISE_3, () => {
+  test('however a request is written, the vendor gets one form of it and nothing beside it', async () => {
     const key = await world.key()
     const written = ['amount=100&currency=usd&metadata[a]=b+c', '%61mount=%31%30%30&currency=usd&metadata%5Ba%5D=b%20c']
     const { requests } = await seenBy(world.stripe, async () => {

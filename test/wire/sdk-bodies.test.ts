@@ -123,7 +123,6 @@ describe('everything the real SDKs send is understood', () => {
         each.paymentIntents.create({
           amount: 4900,
           currency: 'usd',
-          payment_method_types: ['card', 'link'],
           confirm: true,
           return_url: 'https://acme.com/back?x=1&y=2#z',
           expand: ['latest_charge'],
@@ -195,7 +194,7 @@ describe('everything the real SDKs send is understood', () => {
       (each) =>
         each.disputes.update('du_A', { evidence: { uncategorized_text: 'line 1\nline 2 – «quoted»' }, submit: false }),
       (each) => each.balance.retrieve(),
-      (each) => each.balanceTransactions.list({ type: 'charge', available_on: { lte: 1800000000 } }),
+      (each) => each.balanceTransactions.list({ type: 'charge', created: { lte: 1800000000 } }),
       (each) => each.payouts.create({ amount: 100, currency: 'usd' }),
       (each) =>
         each.transfers.create({ amount: 100, currency: 'usd', destination: 'acct_1', transfer_group: 'ORDER 95' }),
