@@ -6,7 +6,7 @@ import { residentMib, type Layout } from './machine.js'
 import { Part } from './part.js'
 import { nginxVersion } from './targets/nginx.js'
 import type { Book } from './targets/spendgate.js'
-import { AGENT_KEY, PATH, type TargetFacts, type TargetOptions } from './targets/target.js'
+import { AGENT_KEY, OPEN, PAID, PATH, type TargetFacts, type TargetOptions } from './targets/target.js'
 import type { UpstreamFacts } from './upstream.js'
 
 export interface Plan {
@@ -20,7 +20,7 @@ export interface Plan {
   readonly syncs: number
 }
 
-export const TARGETS = ['direct', 'nginx', 'raw', 'hono', 'spendgate'] as const
+export const TARGETS = ['direct', 'nginx', 'raw', 'hono', 'spendgate', 'spendgate-open'] as const
 export type TargetName = (typeof TARGETS)[number]
 
 const MODULES = {
@@ -30,7 +30,7 @@ const MODULES = {
   spendgate: 'targets/spendgate',
 } as const
 
-/** All runs of one target, one a round: at many connections and at one. */
+/** All runs of one target (`spendgate-open` is spendgate asked for something that stays open), one a round: at many connections and at one. */
 export interface Series {
   readonly name: TargetName
   readonly version: string
@@ -50,8 +50,6 @@ export interface Comparison {
   /** Targets that could not be measured here, and why. */
   readonly absent: readonly string[]
 }
-
-const BODY = 'amount=100&currency=usd&customer=cus_A&payment_method=pm_A&confirm=true&metadata[order]=6735'
 
 interface Live {
   readonly name: TargetName
@@ -100,7 +98,8 @@ export async function compare(layout: Layout, plan: Plan, directory: string): Pr
       } else if (name === 'nginx' && nginxVersion() === null) {
         absent.push('nginx: not installed here.')
       } else {
-        const part = name === 'spendgate' ? governed : await start<TargetFacts>(MODULES[name], options, layout.proxy)
+        const ours = name === 'spendgate' || name === 'spendgate-open'
+        const part = ours ? governed : await start<TargetFacts>(MODULES[name], options, layout.proxy)
         live.push({
           name,
           facts: part.facts,
@@ -113,12 +112,13 @@ export async function compare(layout: Layout, plan: Plan, directory: string): Pr
     let answered = 0
     const measure = async ({ name, facts, pids }: Live, connections: number, windowMs: number): Promise<Run> => {
       const { port, path, authorization } = facts
+      const body = name === 'spendgate-open' ? OPEN : PAID
       const run = await load
-        .ask({ port, path, authorization, body: BODY, connections, warmMs: Math.min(windowMs, 300), windowMs, pids })
+        .ask({ port, path, authorization, body, connections, warmMs: Math.min(windowMs, 300), windowMs, pids })
         .catch((cause: Error) => {
           throw new Error(`${name}: ${cause.message}`, { cause })
         })
-      if (name === 'spendgate') answered += run.answered
+      if (pids.includes(governed.pid)) answered += run.answered
       return run
     }
 

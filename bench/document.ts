@@ -28,8 +28,9 @@ ${absent.map((reason) => `- Not in this run: ${reason}\n`).join('')}
 Real sockets on loopback, every part in a process of its own, pinned to processors as the headings say. The vendor is a
 responder that answers at once with a payment intent of about 1,200 bytes. The load is ${plan.connections} keep-alive connections (then
 one), each of which sends its next request when it has the reply to the last: \`POST /v1/payment_intents\` with a form body
-and an idempotency key of its own. All targets get the same request and all of them swap the key; all but spendgate then
-pass it on, and govern nothing.
+and an idempotency key of its own. All targets get the same request, a payment confirmed at once, and all of them swap the key; all but
+spendgate then pass it on, and govern nothing. *An intent left open* is the same call without the confirmation: it costs
+a little more, because the ledger remembers what the object counts for until it is paid or cancelled.
 
 spendgate runs as \`spendgate serve\` does: SQLite with \`synchronous=FULL\`, a policy with a daily cap, a cap a run, a limit
 a call, an allowlist of customers and one of currencies. Each call is parsed strictly, priced, decided, reserved **on disk

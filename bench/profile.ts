@@ -6,7 +6,7 @@ import type { Order, Run } from './load.js'
 import type { Layout } from './machine.js'
 import { Part } from './part.js'
 import { markdown } from './report.js'
-import type { TargetFacts } from './targets/target.js'
+import { PAID, type TargetFacts } from './targets/target.js'
 import type { UpstreamFacts } from './upstream.js'
 
 interface Frame {
@@ -53,12 +53,11 @@ export async function profile(
   let run: Run
   try {
     const { port, path, authorization } = gate.facts
-    const body = 'amount=100&currency=usd&customer=cus_A&payment_method=pm_A&confirm=true'
     run = await load.ask({
       port,
       path,
       authorization,
-      body,
+      body: PAID,
       connections: options.connections,
       warmMs: 2_000,
       windowMs: options.windowMs,

@@ -8,6 +8,7 @@ const LABELS = {
   raw: 'node:http + Pool.dispatch',
   hono: 'Hono + undici Pool (reference)',
   spendgate: 'spendgate: governed, durable',
+  'spendgate-open': 'spendgate: an intent left open',
 } as const
 
 /** What every target did in one layout: medians over the rounds, ratios within a round first. */

@@ -42,40 +42,35 @@ const INTENT = {
   source: null,
   statement_descriptor: null,
   statement_descriptor_suffix: null,
-  status: 'succeeded',
+  status: 'requires_payment_method',
   transfer_data: null,
   transfer_group: null,
 }
 
+const PAID = {
+  ...INTENT,
+  amount_received: INTENT.amount,
+  latest_charge: 'ch_bench0123456789abcdef',
+  payment_method: 'pm_bench0123456789abcdef',
+  status: 'succeeded',
+}
+
 /**
- * A vendor that costs next to nothing: every request is answered at once with the same payment intent of about 1,200
- * bytes under an id of its own. An id twice would make the ledger count two calls against one object.
+ * A vendor that costs next to nothing: every request is answered at once with a payment intent of about 1,200 bytes,
+ * paid when the request confirms it and open when not, under an id of its own. An id twice would make the ledger count
+ * two calls against one object.
  */
 export async function start(): Promise<Role<UpstreamFacts>> {
   const sockets = new Set<Socket>()
   let made = 0
-  const body = JSON.stringify(INTENT, null, 1)
-  const head = [
-    'HTTP/1.1 200 OK',
-    'Content-Type: application/json',
-    `Content-Length: ${body.length}`,
-    'Request-Id: req_bench0123456789',
-    'Stripe-Version: 2025-03-31.basil',
-    'Connection: keep-alive',
-    '\r\n',
-  ].join('\r\n')
-  const template = head + body
-  const idAt = template.indexOf('pi_') + 3
-
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
-    const reply = Buffer.from(template, 'latin1')
+    const replies = { paid: new Reply(PAID), open: new Reply(INTENT) }
     // One request at a time on a connection, so the bytes of the last reply are out before they are written over.
-    onRequests(socket, () => {
-      reply.write(String(++made).padStart(ID_DIGITS, '0'), idAt, 'latin1')
-      socket.write(reply)
+    onRequests(socket, (request) => {
+      socket.write((request.includes('confirm=true') ? replies.paid : replies.open).numbered(++made))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -88,8 +83,34 @@ export async function start(): Promise<Role<UpstreamFacts>> {
   }
 }
 
+/** A whole reply as bytes, in which only the object's number changes. */
+class Reply {
+  readonly #bytes: Buffer
+  readonly #numberAt: number
+
+  constructor(object: object) {
+    const body = JSON.stringify(object, null, 1)
+    const head = [
+      'HTTP/1.1 200 OK',
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      'Request-Id: req_bench0123456789',
+      'Stripe-Version: 2025-03-31.basil',
+      'Connection: keep-alive',
+      '\r\n',
+    ].join('\r\n')
+    this.#bytes = Buffer.from(head + body, 'latin1')
+    this.#numberAt = this.#bytes.indexOf('pi_') + 3
+  }
+
+  numbered(number: number): Buffer {
+    this.#bytes.write(String(number).padStart(ID_DIGITS, '0'), this.#numberAt, 'latin1')
+    return this.#bytes
+  }
+}
+
 /** Calls back for each whole request: head, and as many bytes of body as it declares. */
-function onRequests(socket: Socket, answer: () => void): void {
+function onRequests(socket: Socket, answer: (request: string) => void): void {
   let waiting = ''
   socket.setEncoding('latin1')
   socket.on('data', (chunk: string) => {
@@ -100,8 +121,9 @@ function onRequests(socket: Socket, answer: () => void): void {
       const declared = /\r\ncontent-length: *(\d+)/i.exec(waiting)
       const end = headEnd + 4 + Number(declared?.[1] ?? 0)
       if (waiting.length < end) return
+      const request = waiting.slice(0, end)
       waiting = waiting.slice(end)
-      answer()
+      answer(request)
     }
   })
 }

@@ -3,7 +3,7 @@ import type { Clock } from './contracts/clock.js'
 import type { CredentialRecord, KeyRecord, Ledger } from './contracts/ledger.js'
 import type { Rates } from './contracts/money.js'
 import type { Judge, Level, Policy } from './contracts/policy.js'
-import type { Prices, Vendor } from './contracts/vendor.js'
+import type { Prices, Question, Vendor } from './contracts/vendor.js'
 import type { KeyDigest } from './custody/keys.js'
 import type { Vault } from './custody/seal.js'
 import type { Metrics } from './metrics.js'
@@ -16,7 +16,17 @@ export interface VendorRuntime {
   readonly catalogue: Catalogue
   /** Origin that stands in for all of the vendor's hosts, or null. */
   readonly override: string | null
+  /** Names (lower case) and values of the headers every call of the vendor gets. */
+  readonly fixedHeaders: readonly string[]
 }
+
+/** @param override origin that stands in for the vendor's hosts, or null */
+export const runtimeOf = (vendor: Vendor, override: string | null): VendorRuntime => ({
+  vendor,
+  catalogue: new Catalogue(vendor),
+  override,
+  fixedHeaders: Object.entries(vendor.fixedHeaders('')).flatMap(([name, value]) => [name.toLowerCase(), value]),
+})
 
 /** Everything the pipeline works with. Made once, in main. */
 export interface Engine {
@@ -32,7 +42,11 @@ export interface Engine {
   readonly tables: { readonly rates: Rates; prices(vendor: string): Prices }
   readonly clock: Clock & { suspect(): string | null }
   readonly metrics: Metrics
-  readonly log: (level: 'error' | 'warn' | 'info' | 'debug', event: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly log: (
+    level: 'error' | 'warn' | 'info' | 'debug',
+    event: string,
+    fields: Readonly<Record<string, unknown>>,
+  ) => void
 }
 
 /** A credential opened for use. */
@@ -76,7 +90,12 @@ export class Credentials {
     if (kept && kept.record === record && kept.until > now) return kept
     const { vendor } = this.#vendors.get(record.vendor)!
     const parts = this.#vault.open({ id: record.id, vendor: record.vendor }, record.sealed)
-    const opened = { record, authorization: vendor.authorize(parts), scrubber: new Scrubber(vendor.secrets(parts)), until: now + OPEN_MS }
+    const opened = {
+      record,
+      authorization: vendor.authorize(parts),
+      scrubber: new Scrubber(vendor.secrets(parts)),
+      until: now + OPEN_MS,
+    }
     this.#open.set(record.id, opened)
     return opened
   }
@@ -90,6 +109,8 @@ export interface Standing {
   readonly perMinute: readonly (number | null)[]
   /** Whether any of them refuses identical writes. */
   readonly guarded: boolean
+  /** Which allowlists any of them sets for a vendor. */
+  restricted(vendor: string): Question['restricted']
 }
 
 /** Compiles policies once a key and notices when the key or an ancestor was narrowed. */
@@ -108,10 +129,23 @@ export class Standings {
     const kept = this.#kept.get(key)
     if (kept && kept.chain.every((each) => this.#ledger.key(each.id) === each)) return kept.standing
     const chain: KeyRecord[] = []
-    for (let at: KeyRecord | null = key; at !== null; at = at.parentId === null ? null : this.#ledger.key(at.parentId)) chain.push(at)
-    const levels = chain.map((each) => ({ keyId: each.id, rootId: each.rootId, run: each.run, runCap: each.runCap, policy: this.#policy(each) }))
+    for (let at: KeyRecord | null = key; at !== null; at = at.parentId === null ? null : this.#ledger.key(at.parentId))
+      chain.push(at)
+    const levels = chain.map((each) => ({
+      keyId: each.id,
+      rootId: each.rootId,
+      run: each.run,
+      runCap: each.runCap,
+      policy: this.#policy(each),
+    }))
     const policies = [...new Set(levels.map((level) => level.policy))]
-    const standing = { levels, policies, perMinute: levels.map((level) => level.policy.perMinute), guarded: policies.some((policy) => policy.duplicateWithinMs !== null) }
+    const standing = {
+      levels,
+      policies,
+      perMinute: levels.map((level) => level.policy.perMinute),
+      guarded: policies.some((policy) => policy.duplicateWithinMs !== null),
+      restricted: restrictions(policies),
+    }
     this.#kept.set(key, { chain, standing })
     return standing
   }
@@ -124,5 +158,22 @@ export class Standings {
       this.#records.set(key.policyId, record)
     }
     return this.#judge.compile(record.document, record.version, key.narrowings)
+  }
+}
+
+function restrictions(policies: readonly Policy[]): Standing['restricted'] {
+  const known = new Map<string, Question['restricted']>()
+  return (vendor) => {
+    let found = known.get(vendor)
+    if (found === undefined) {
+      const blocks = policies.map((policy) => policy.vendors.get(vendor))
+      found = {
+        customers: blocks.some((block) => block?.customers !== undefined),
+        recipients: blocks.some((block) => block?.recipients !== undefined),
+        senders: blocks.some((block) => block?.senders !== undefined),
+      }
+      known.set(vendor, found)
+    }
+    return found
   }
 }

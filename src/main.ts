@@ -6,12 +6,11 @@ import { join } from 'node:path'
 import { judge } from '../policies/index.js'
 import { vendors } from '../vendors/index.js'
 import { createAdmin } from './admin/server.js'
-import { Catalogue } from './catalogue.js'
 import { SystemClock } from './clock.js'
 import type { Config } from './config.js'
 import { loadAdminToken, loadMasterKey } from './custody/master-key.js'
 import { Vault } from './custody/seal.js'
-import { Credentials, Standings, type Engine, type VendorRuntime } from './engine.js'
+import { Credentials, runtimeOf, Standings, type Engine, type VendorRuntime } from './engine.js'
 import { internalSecrets } from './internal-secrets.js'
 import { openSqlite } from './ledger/sqlite.js'
 import { logger } from './log.js'
@@ -39,11 +38,16 @@ export interface Running {
 export async function startServer(config: Config, clock = new SystemClock()): Promise<Running> {
   const notices: string[] = []
   const master = loadMasterKey(config.secrets, config.dataDir)
-  if (master.created) notices.push(`A master key was generated in ${master.source}. Back it up: without it the stored credentials cannot be read.`)
+  if (master.created)
+    notices.push(
+      `A master key was generated in ${master.source}. Back it up: without it the stored credentials cannot be read.`,
+    )
   const adminToken = loadAdminToken(config.secrets, config.dataDir)
   if (adminToken.created) notices.push(`An admin token was generated in ${adminToken.source}.`)
-  for (const [vendor, origin] of config.upstreams) notices.push(`Calls for ${vendor} go to ${origin} instead of the vendor.`)
-  if (Number(process.versions.node.split('.')[0]) < 22) notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
+  for (const [vendor, origin] of config.upstreams)
+    notices.push(`Calls for ${vendor} go to ${origin} instead of the vendor.`)
+  if (Number(process.versions.node.split('.')[0]) < 22)
+    notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
 
   const log = logger(config.logLevel, () => clock.now())
   const ledger = openSqlite({ file: join(config.dataDir, 'spendgate.db'), clock })
@@ -54,7 +58,10 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
     if (newest) clock.notBefore(newest.at)
 
     const runtimes = new Map(
-      vendors.map((vendor): [string, VendorRuntime] => [vendor.name, { vendor, catalogue: new Catalogue(vendor), override: config.upstreams.get(vendor.name) ?? null }]),
+      vendors.map((vendor): [string, VendorRuntime] => [
+        vendor.name,
+        runtimeOf(vendor, config.upstreams.get(vendor.name) ?? null),
+      ]),
     )
     const metrics = new Metrics()
     const tables = new Tables(ledger, vendors, clock)
@@ -84,12 +91,19 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       allowedHosts: [config.adminHost, ...config.adminHostNames],
       version: packageVersion(),
       ready: () => ({ ok: !draining, faults: draining ? ['The server is stopping.'] : [] }),
-      metrics: () => metrics.text({ spendgate_in_flight: agent.inFlight(), spendgate_rss_bytes: process.memoryUsage().rss }),
+      metrics: () =>
+        metrics.text({ spendgate_in_flight: agent.inFlight(), spendgate_rss_bytes: process.memoryUsage().rss }),
       carryOver: async (oldId, newId) => {
         const next = ledger.key(newId)!
         const { levels } = engine.standings.of(next)
-        const budgets = vendors.flatMap(({ name }) => judge.budgets(levels, { vendor: name, credentialId: null }, clock.now()))
-        const own = new Map(budgets.filter((budget) => budget.counter.startsWith(`key:${newId}`)).map((budget) => [budget.counter, budget]))
+        const budgets = vendors.flatMap(({ name }) =>
+          judge.budgets(levels, { vendor: name, credentialId: null }, clock.now()),
+        )
+        const own = new Map(
+          budgets
+            .filter((budget) => budget.counter.startsWith(`key:${newId}`))
+            .map((budget) => [budget.counter, budget]),
+        )
         await ledger.carryOver(oldId, [...own.values()], 'admin')
       },
       onTablesChanged: () => tables.reload(),
@@ -97,10 +111,16 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
     })
 
-    const agentServer = createHttp({ maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 }, agent.handle)
+    const agentServer = createHttp(
+      { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 },
+      agent.handle,
+    )
     agentServer.on('clientError', refuseUnreadable)
     const adminListener = getRequestListener(admin.fetch)
-    const adminServer = config.tls === null ? createHttp(adminListener) : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
+    const adminServer =
+      config.tls === null
+        ? createHttp(adminListener)
+        : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
     await listen(agentServer, config.port, config.host)
     try {
       await listen(adminServer, config.adminPort, config.adminHost)
@@ -108,7 +128,10 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       agentServer.close()
       throw cause
     }
-    log('info', 'started', { agent: urlOf(agentServer, config.host, 'http'), admin: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http') })
+    log('info', 'started', {
+      agent: urlOf(agentServer, config.host, 'http'),
+      admin: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
+    })
 
     let stopped: Promise<void> | null = null
     const stop = async (): Promise<void> => {
@@ -160,7 +183,12 @@ function urlOf(server: Server, host: string, scheme: string): string {
 /** What Node's parser rejects has no key we could read and gets no row. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

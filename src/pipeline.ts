@@ -12,6 +12,9 @@ import { resolve } from './resolve.js'
 import { canonical, upstreamRequest } from './wire/prepare.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
 
+/** Filled in as more of the call becomes known. */
+type Draft = { -readonly [field in keyof CallDraft]: CallDraft[field] }
+
 const FREE: Explanation = { quote: { basis: 'free' }, subjects: {} }
 
 /**
@@ -33,10 +36,29 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   const record = engine.credentials.of(key, vendor.name)
   const standing = engine.standings.of(key)
   const path = x.pathFor(vendor)
-  let draft: CallDraft = {
-    key, credentialId: record?.id ?? null, run, runSource, vendor: vendor.name, surface: x.surface, method: x.method, path,
-    operation: null, effect: null, direction: 'none', customer: null, reason: x.reason, quoted: ZERO, basis: 'free', object: null,
-    requestHash: '', idempotencyHash: null, guarded: false, lookUps: 0, rateCounted: false, perMinute: standing.perMinute,
+  const draft: Draft = {
+    key,
+    credentialId: record?.id ?? null,
+    run,
+    runSource,
+    vendor: vendor.name,
+    surface: x.surface,
+    method: x.method,
+    path,
+    operation: null,
+    effect: null,
+    direction: 'none',
+    customer: null,
+    reason: x.reason,
+    quoted: ZERO,
+    basis: 'free',
+    object: null,
+    requestHash: '',
+    idempotencyHash: null,
+    guarded: false,
+    lookUps: 0,
+    rateCounted: false,
+    perMinute: standing.perMinute,
     budgets: judge.budgets(standing.levels, { vendor: vendor.name, credentialId: record?.id ?? null }, clock.now()),
   }
   const stops = (): Denial | null => {
@@ -50,12 +72,16 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   const early = stops() ?? withRule('address', x.fault ?? vendorFault ?? runFault)
   if (early) return refuse(early)
   const match = runtime.catalogue.match(x.method, path)
-  if (match) draft = { ...draft, operation: match.operation.id, effect: match.operation.effect }
+  if (match) {
+    draft.operation = match.operation.id
+    draft.effect = match.operation.effect
+  }
   const content = await x.read(runtime, match)
   if ('code' in content) return refuse(withRule('parse', content)!)
   if (match === null) return refuse(unknownOperation(x.method, path))
   const { operation } = match
-  if (operation.never !== undefined) return refuse({ code: 'operation_not_allowed', rule: 'never', message: `${operation.never} Do not retry.` })
+  if (operation.never !== undefined)
+    return refuse({ code: 'operation_not_allowed', rule: 'never', message: `${operation.never} Do not retry.` })
   const stranger = unknownParameter(match, content)
   if (stranger !== null) return refuse(stranger)
 
@@ -70,7 +96,8 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     const denial = await ledger.clear(draft, (usage) => judge.screen(blind, usage, standing.policies))
     if (denial) return refuse(denial)
     const resolved = await resolve(explained, runtime, credential, engine.upstream, stops)
-    draft = { ...draft, rateCounted: true, lookUps: resolved.count }
+    draft.rateCounted = true
+    draft.lookUps = resolved.count
     if (resolved.denial) return refuse(resolved.denial)
     explained = resolved.explanation!
   }
@@ -81,43 +108,59 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   const call = callOf(x, match, vendor.name, path, explanation)
   const quoted = 'amount' in call.quote ? call.quote.amount : ZERO
   // Read again: while the body and the look-ups were awaited the key may have been narrowed and a day have begun.
-  const { levels, policies, perMinute } = engine.standings.of(ledger.key(key.id)!)
-  draft = {
-    ...draft,
-    perMinute,
-    budgets: judge.budgets(levels, { vendor: vendor.name, credentialId: draft.credentialId }, clock.now()),
-    effect: call.effects.at(-1)!,
-    direction: explanation.direction ?? 'none',
-    customer: explanation.subjects.customers?.[0] ?? null,
-    quoted,
-    basis: call.quote.basis,
-    object: explanation.object ?? null,
-    requestHash: request.hash,
-    guarded: standing.guarded,
-    idempotencyHash: x.idempotencyKey === null ? null : engine.namespace(`${key.rootId}/${vendor.name}`, x.idempotencyKey),
+  const { levels, policies, perMinute, guarded } = engine.standings.of(ledger.key(key.id)!)
+  draft.perMinute = perMinute
+  draft.budgets = judge.budgets(levels, { vendor: vendor.name, credentialId: draft.credentialId }, clock.now())
+  draft.effect = call.effects.at(-1)!
+  draft.direction = explanation.direction ?? 'none'
+  draft.customer = explanation.subjects.customers?.[0] ?? null
+  draft.quoted = quoted
+  draft.basis = call.quote.basis
+  draft.object = explanation.object ?? null
+  draft.requestHash = request.hash
+  draft.guarded = guarded
+  if (x.idempotencyKey !== null) {
+    draft.idempotencyHash = engine.namespace(`${key.rootId}/${vendor.name}`, x.idempotencyKey)
   }
 
   // Whether it may: decided and reserved in one durable transaction.
   const admission = await ledger.admit(draft, (usage): Decision => {
     const suspect = quoted > 0n ? clock.suspect() : null
-    if (suspect !== null) return { verdict: 'deny', denial: { code: 'clock_suspect', rule: 'clock', message: `${suspect} Calls that cost money wait until it is right.` } }
+    if (suspect !== null)
+      return {
+        verdict: 'deny',
+        denial: {
+          code: 'clock_suspect',
+          rule: 'clock',
+          message: `${suspect} Calls that cost money wait until it is right.`,
+        },
+      }
     return judge.decide(call, usage, policies)
   })
   if (admission.decision.verdict === 'deny') return refusal(runtime, null, admission, engine)
 
   // Out with the real credential; from here the call lives on whether or not the client waits.
-  const upstreamKey = vendor.idempotent(operation, x.method) ? (draft.idempotencyHash ?? engine.namespace('call', admission.callId)) : null
-  const result = await engine.upstream.send(upstreamRequest(request, runtime, credential.authorization, (name) => x.header(name), upstreamKey), () => {
-    const leave = ledger.mayLeave(admission.callId)
-    return leave === true ? null : leave
-  })
+  const upstreamKey = vendor.idempotent(operation, x.method)
+    ? (draft.idempotencyHash ?? engine.namespace('call', admission.callId))
+    : null
+  const result = await engine.upstream.send(
+    upstreamRequest(request, runtime, credential.authorization, (name) => x.header(name), upstreamKey),
+    () => {
+      const leave = ledger.mayLeave(admission.callId)
+      return leave === true ? null : leave
+    },
+  )
   const settlement = settlementOf(result, runtime, match, question, explanation, draft)
   ledger.settle(admission.callId, settlement)
-  engine.metrics.count('spendgate_calls_total', `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`)
+  engine.metrics.count(
+    'spendgate_calls_total',
+    `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`,
+  )
   return answer(result, runtime, admission, credential.scrubber, upstreamKey !== null, engine)
 }
 
-const withRule = (rule: string, fault: Pick<Denial, 'code' | 'message'> | null): Denial | null => fault && { ...fault, rule }
+const withRule = (rule: string, fault: Pick<Denial, 'code' | 'message'> | null): Denial | null =>
+  fault && { ...fault, rule }
 
 const unknownOperation = (method: string, path: string): Denial => ({
   code: 'operation_unknown',
@@ -131,20 +174,27 @@ function unknownParameter({ operation }: Match, content: Content): Denial | null
   const names = content.place === 'json' ? objectNames(content) : content.form.names()
   const stranger = names.find((name) => !operation.accepts!.includes(name))
   if (stranger === undefined) return null
-  return { code: 'request_malformed', rule: 'parameters', message: `The parameter «${stranger.slice(0, 60)}» is not known for ${operation.id} and could change what it costs. Do not retry with it.` }
+  return {
+    code: 'request_malformed',
+    rule: 'parameters',
+    message: `The parameter «${stranger.slice(0, 60)}» is not known for ${operation.id} and could change what it costs. Do not retry with it.`,
+  }
 }
 
 const objectNames = ({ json }: Content): readonly string[] =>
-  Array.isArray(json) ? [...new Set(json.flatMap((each) => (typeof each === 'object' && each !== null ? Object.keys(each) : [])))] : Object.keys((json ?? {}) as object)
+  Array.isArray(json)
+    ? [...new Set(json.flatMap((each) => (typeof each === 'object' && each !== null ? Object.keys(each) : [])))]
+    : Object.keys((json ?? {}) as object)
 
-function questionOf(x: Exchange, match: Match, content: Content, account: string, standing: Standing, engine: Engine, vendor: string): Question {
-  const restricted = { customers: false, recipients: false, senders: false }
-  for (const policy of standing.policies) {
-    const block = policy.vendors.get(vendor)
-    if (block?.customers) restricted.customers = true
-    if (block?.recipients) restricted.recipients = true
-    if (block?.senders) restricted.senders = true
-  }
+function questionOf(
+  x: Exchange,
+  match: Match,
+  content: Content,
+  account: string,
+  standing: Standing,
+  engine: Engine,
+  vendor: string,
+): Question {
   return {
     method: x.method,
     path: match.params,
@@ -156,7 +206,7 @@ function questionOf(x: Exchange, match: Match, content: Content, account: string
     rates: engine.tables.rates,
     prices: engine.tables.prices(vendor),
     nowMs: engine.clock.now(),
-    restricted,
+    restricted: standing.restricted(vendor),
   }
 }
 
@@ -167,7 +217,9 @@ function callOf(x: Exchange, match: Match, vendor: string, path: string, explana
     endpoint: `${x.method} ${path}`,
     aliases: match.aliases,
     operation: operation.id,
-    effects: explanation.effects?.length ? [...new Set([operation.effect, ...explanation.effects])] : [operation.effect],
+    effects: explanation.effects?.length
+      ? [...new Set([operation.effect, ...explanation.effects])]
+      : [operation.effect],
     quote: explanation.quote,
     subjects: explanation.subjects,
     reason: x.reason,
@@ -183,11 +235,17 @@ function settlementOf(
   explanation: Explanation,
   draft: CallDraft,
 ): Settlement {
-  if (result.kind === 'withheld') return { outcome: 'released', status: null, requestId: null, ms: null, denial: result.because }
+  if (result.kind === 'withheld')
+    return { outcome: 'released', status: null, requestId: null, ms: null, denial: result.because }
   const nothingAtStake = draft.quoted === 0n && draft.object === null
   const doubt = nothingAtStake && operation.effect === 'read' ? 'released' : 'assumed'
-  if (result.kind === 'fault') return { outcome: result.sent ? doubt : 'released', status: null, requestId: null, ms: result.ms }
-  const seen = { status: result.status, requestId: headerIn(result.headers, runtime.vendor.requestIdHeader) ?? null, ms: result.ms }
+  if (result.kind === 'fault')
+    return { outcome: result.sent ? doubt : 'released', status: null, requestId: null, ms: result.ms }
+  const seen = {
+    status: result.status,
+    requestId: headerIn(result.headers, runtime.vendor.requestIdHeader) ?? null,
+    ms: result.ms,
+  }
   if (result.status < 200 || result.status > 299) {
     const verdict = runtime.vendor.verdict(result.status)
     return { outcome: verdict === 'released' ? 'released' : doubt, ...seen }
@@ -207,7 +265,12 @@ function settlementOf(
 }
 
 /** Null when the reply is not of the shape the operation's replies have: then nobody knows what happened. */
-function outcomeOf(operation: Match['operation'], reply: JsonObject, question: Question, explanation: Explanation): Outcome | null {
+function outcomeOf(
+  operation: Match['operation'],
+  reply: JsonObject,
+  question: Question,
+  explanation: Explanation,
+): Outcome | null {
   try {
     return operation.outcome!(reply, question, explanation)
   } catch {
@@ -227,7 +290,8 @@ function parseObject(body: Buffer): JsonObject | null {
 }
 
 /** We ask for no content encoding; a reply that has one cannot be searched for the credential. */
-const encoded = (reply: UpstreamReply): boolean => !['identity', undefined, ''].includes(headerIn(reply.headers, 'content-encoding'))
+const encoded = (reply: UpstreamReply): boolean =>
+  !['identity', undefined, ''].includes(headerIn(reply.headers, 'content-encoding'))
 
 function headerIn(headers: readonly string[], name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
@@ -250,13 +314,16 @@ function answer(
   const headers = own(admission)
   for (let i = 0; i < reply.headers.length; i += 2) {
     const name = reply.headers[i]!
-    if (name === 'content-type' || runtime.vendor.replyHeaders.includes(name)) headers.push(name, scrubber.text(reply.headers[i + 1]!))
+    if (name === 'content-type' || runtime.vendor.replyHeaders.includes(name))
+      headers.push(name, scrubber.text(reply.headers[i + 1]!))
   }
   return { status: reply.status, headers, body: scrubber.body(reply.body) }
 }
 
 function faultDenial(fault: UpstreamFault, idempotent: boolean): Denial {
-  const counted = fault.sent ? ' Whether the vendor acted is not known, so the amount stays counted until its records say otherwise.' : ' Nothing was sent, and nothing is counted.'
+  const counted = fault.sent
+    ? ' Whether the vendor acted is not known, so the amount stays counted until its records say otherwise.'
+    : ' Nothing was sent, and nothing is counted.'
   return {
     code: fault.timedOut ? 'upstream_timeout' : 'upstream_unavailable',
     rule: 'upstream',
@@ -267,9 +334,19 @@ function faultDenial(fault: UpstreamFault, idempotent: boolean): Denial {
 
 /** Replies that no client of the vendor expects from it: a redirect (some follow it and report success) and an encoding we did not ask for. */
 function unfit(reply: UpstreamReply, idempotent: boolean): Denial | null {
-  const what = reply.status >= 300 && reply.status < 400 ? `a redirect (${reply.status})` : encoded(reply) ? 'an encoded body' : null
+  const what =
+    reply.status >= 300 && reply.status < 400
+      ? `a redirect (${reply.status})`
+      : encoded(reply)
+        ? 'an encoded body'
+        : null
   if (what === null) return null
-  return { code: 'upstream_unavailable', rule: 'upstream', message: `The vendor answered with ${what}, which is not passed on.`, retrySafe: idempotent }
+  return {
+    code: 'upstream_unavailable',
+    rule: 'upstream',
+    message: `The vendor answered with ${what}, which is not passed on.`,
+    retrySafe: idempotent,
+  }
 }
 
 const own = (admission: Admission): string[] => {
@@ -284,17 +361,26 @@ const own = (admission: Admission): string[] => {
  * @param denial null for the admission's own
  * @param admission null when no key is known and there is no row
  */
-export function refusal(runtime: VendorRuntime, denial: Denial | null, admission: Admission | null, engine: Engine): Answer {
+export function refusal(
+  runtime: VendorRuntime,
+  denial: Denial | null,
+  admission: Admission | null,
+  engine: Engine,
+): Answer {
   const because = denial ?? admission!.decision.denial!
   const { status, headers: shape, body } = runtime.vendor.refuse(because)
   const upstream = denial !== null && admission !== null && denial.rule === 'upstream'
   engine.metrics.count('spendgate_refusals_total', `vendor="${runtime.vendor.name}",code="${because.code}"`)
-  const headers = admission === null
-    ? ['x-spendgate-call-id', newCallLabel(), 'x-spendgate-decision', 'deny']
-    : upstream ? own(admission) : own({ ...admission, decision: { verdict: 'deny', denial: because } })
+  const headers =
+    admission === null
+      ? ['x-spendgate-call-id', newCallLabel(), 'x-spendgate-decision', 'deny']
+      : upstream
+        ? own(admission)
+        : own({ ...admission, decision: { verdict: 'deny', denial: because } })
   headers.push('x-spendgate-code', because.code)
   for (const [name, value] of Object.entries(shape)) headers.push(name.toLowerCase(), value)
   if (!headers.includes('content-type')) headers.push('content-type', 'application/json')
-  if (because.retryAfterS !== undefined && !('retry-after' in shape) && statusOf(because.code) === status) headers.push('retry-after', String(because.retryAfterS))
+  if (because.retryAfterS !== undefined && !('retry-after' in shape) && statusOf(because.code) === status)
+    headers.push('retry-after', String(because.retryAfterS))
   return { status, headers, body: JSON.stringify(body) }
 }

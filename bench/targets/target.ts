@@ -19,3 +19,8 @@ export interface TargetOptions {
 export const REAL_KEY = 'sk_test_bench0123456789abcdef'
 export const AGENT_KEY = 'rk_vault_test_bench0123456789abcdef'
 export const PATH = '/v1/payment_intents'
+
+/** A payment confirmed at once, which is over with the reply. */
+export const PAID = 'amount=100&currency=usd&customer=cus_A&payment_method=pm_A&confirm=true&metadata[order]=6735'
+/** An intent for somebody to pay later: the ledger also keeps what the object counts for. */
+export const OPEN = 'amount=100&currency=usd&customer=cus_A&metadata[order]=6735'

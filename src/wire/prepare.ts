@@ -17,18 +17,38 @@ export interface Canonical {
 }
 
 /** @param path canonical; other hosts than the vendor's main one stand before it (`verify.twilio.com/v2/…`) */
-export function canonical(runtime: VendorRuntime, method: string, path: string, content: Content, accounts: readonly string[] = []): Canonical {
+export function canonical(
+  runtime: VendorRuntime,
+  method: string,
+  path: string,
+  content: Content,
+  accounts: readonly string[] = [],
+): Canonical {
   const { vendor, override } = runtime
   const slash = path.indexOf('/')
   const product = slash === 0 ? vendor.hosts[0]! : path.slice(0, slash)
   const origin = override ?? `https://${product}`
   // Behind an override, a vendor with several hosts still needs to be told which one is meant.
-  const host = override !== null && vendor.hosts.length === 1 ? new URL(override).host : product
+  const host = override !== null && vendor.hosts.length === 1 ? override.slice(override.indexOf('//') + 2) : product
   const query = content.place === 'query' ? content.form.serialise() : ''
   const target = encodePath(path.slice(slash)) + (query === '' ? '' : `?${query}`)
-  const body = content.place === 'form' ? content.form.serialise() : content.place === 'json' ? JSON.stringify(content.json) : null
-  const contentType = content.place === 'form' ? 'application/x-www-form-urlencoded' : content.place === 'json' ? 'application/json' : null
-  return { method, origin, host, target, body, contentType, hash: crypto.hash('sha256', `${method} ${product}${target}\n${accounts.join()}\n${body ?? ''}`, 'hex') }
+  const body =
+    content.place === 'form' ? content.form.serialise() : content.place === 'json' ? JSON.stringify(content.json) : null
+  const contentType =
+    content.place === 'form'
+      ? 'application/x-www-form-urlencoded'
+      : content.place === 'json'
+        ? 'application/json'
+        : null
+  return {
+    method,
+    origin,
+    host,
+    target,
+    body,
+    contentType,
+    hash: crypto.hash('sha256', `${method} ${product}${target}\n${accounts.join()}\n${body ?? ''}`, 'hex'),
+  }
 }
 
 /** The request with the real credential in it. Headers come from an allow-list; everything else the agent sent ends here. */
@@ -49,7 +69,7 @@ export function upstreamRequest(
   }
   // Some vendors refuse a request without one.
   if (!agent) headers.push('user-agent', 'spendgate')
-  for (const [name, value] of Object.entries(runtime.vendor.fixedHeaders(''))) headers.push(name.toLowerCase(), value)
+  headers.push(...runtime.fixedHeaders)
   if (request.contentType !== null) headers.push('content-type', request.contentType)
   if (idempotencyKey !== null) headers.push('idempotency-key', idempotencyKey)
   return { origin: request.origin, method: request.method, target: request.target, headers, body: request.body }

@@ -16,10 +16,11 @@ describe('the bench, as built, for a moment', () => {
     const { series, book, answered, absent, durability } = comparisons[0]!
 
     const measured = series.map(({ name }) => name)
-    expect(measured).toEqual(expect.arrayContaining(['direct', 'raw', 'hono', 'spendgate']))
+    expect(measured).toEqual(expect.arrayContaining(['direct', 'raw', 'hono', 'spendgate', 'spendgate-open']))
     expect(measured.includes('nginx')).toBe(absent.length === 0)
     for (const { many, one } of series) {
-      for (const run of [...many, ...one]) expect(run.replies).toBeGreaterThan(0)
+      // Not the replies within the window: a starved machine may give none in a moment so short.
+      for (const run of [...many, ...one]) expect(run.answered).toBeGreaterThan(0)
     }
     expect(durability[0]!.fsyncUs).toBeGreaterThan(0)
 

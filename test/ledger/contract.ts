@@ -535,6 +535,54 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
       })
     })
 
+    describe('identical writes', () => {
+      const guarded = { guarded: true, requestHash: 'request_1' }
+      const before = async (of: Ledger, key: string, more: Partial<CallDraft> = {}): Promise<string | undefined> => {
+        const probe = draft(of.key(key)!, '5.00', { ...guarded, perMinute: [], ...more })
+        return (await admitted(of, probe, refuse('duplicate_call'))).usage.duplicate?.callId
+      }
+
+      test('are found in the same run of the same root key, over a restart too', async () => {
+        const key = await newKey(ledger)
+        const child = await newKey(ledger, { parentId: key.id })
+        const other = await newKey(ledger)
+        expect(await before(ledger, key.id)).toBeUndefined()
+        const first = await done(ledger, draft(key, '5.00', guarded), reply('settled'))
+        const found = await admitted(ledger, draft(key, '5.00', guarded), refuse('duplicate_call'))
+        expect(found.usage.duplicate).toEqual({ callId: first, at: book.clock.at })
+        const after = await book.crash()
+        expect(await before(after, key.id)).toBe(first)
+        expect(await before(after, child.id)).toBe(first)
+        expect(await before(after, other.id)).toBeUndefined()
+        expect(await before(after, key.id, { run: 'run_2' })).toBeUndefined()
+        expect(await before(after, key.id, { requestHash: 'request_2' })).toBeUndefined()
+        expect(await before(after, key.id, { guarded: false })).toBeUndefined()
+      })
+
+      test('are found while they are under way, and in the same batch', async () => {
+        const key = await newKey(ledger)
+        const seen: (string | undefined)[] = []
+        const asked = Array.from({ length: 3 }, () =>
+          ledger.admit(draft(key, '5.00', guarded), ({ duplicate }) => {
+            seen.push(duplicate?.callId)
+            return duplicate === null ? allow() : refuse('duplicate_call')()
+          }),
+        )
+        const [first] = await Promise.all(asked)
+        expect(seen).toEqual([undefined, first!.callId, first!.callId])
+      })
+
+      test('are not found once they were turned away, nor when they only read', async () => {
+        const key = await newKey(ledger)
+        await done(ledger, draft(key, '5.00', guarded), reply('released'))
+        expect(await before(ledger, key.id)).toBeUndefined()
+        await done(ledger, draft(key, '0.00', { ...guarded, effect: 'read' }), reply('settled'))
+        expect(await before(ledger, key.id)).toBeUndefined()
+        const lost = await done(ledger, draft(key, '5.00', guarded), reply('assumed'))
+        expect(await before(ledger, key.id)).toBe(lost)
+      })
+    })
+
     describe('bursts of refusals', () => {
       test('beyond twenty a second of one key and code they share a row that counts them', async () => {
         const key = await newKey(ledger)

@@ -27,7 +27,8 @@ test('an identical write within the window is a duplicate; another run, another 
 
 test('the guard remembers across a restart, and forgets what was released', async () => {
   const { key } = await world.key({ duplicate_guard: { within: '10m' } })
-  const send = (body: Record<string, string>) => world.call(`rk_${key}`, 'POST', '/v1/refunds', body, { 'x-agent-run-id': 'run_c' })
+  const send = (body: Record<string, string>) =>
+    world.call(`rk_${key}`, 'POST', '/v1/refunds', body, { 'x-agent-run-id': 'run_c' })
   expect((await send({ charge: 'ch_B', amount: '100' })).status).toBe(200)
   await world.server.stop()
   await world.serve()

@@ -135,6 +135,12 @@ const REFUSALS: readonly Refusal[] = [
     before: (_key, client) => client.emails.send(MAIL, { idempotencyKey: 'once' }),
     act: (client) => client.emails.send({ ...MAIL, to: 'bob@acme.com' }, { idempotencyKey: 'once' }),
   },
+  {
+    code: 'duplicate_call',
+    policy: { duplicate_guard: { within: '10m' } },
+    before: (_key, client) => send(client),
+    act: send,
+  },
   { code: 'reason_required', policy: { require_reason: true }, act: send },
   { code: 'approval_required', policy: { approval: { above_usd: '0.0005' } }, act: send },
   {

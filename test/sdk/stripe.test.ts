@@ -196,6 +196,12 @@ const REFUSALS: readonly Refusal[] = [
     before: (_key, client) => client.paymentIntents.create(PAID, { idempotencyKey: 'once' }),
     act: (client) => client.paymentIntents.create({ ...PAID, amount: 101 }, { idempotencyKey: 'once' }),
   },
+  {
+    code: 'duplicate_call',
+    policy: { duplicate_guard: { within: '10m' } },
+    before: (_key, client) => create(client),
+    act: create,
+  },
   { code: 'reason_required', policy: { require_reason: true }, act: create },
   { code: 'approval_required', policy: { approval: { above_usd: '0.50' } }, act: create },
   {

@@ -152,6 +152,12 @@ const REFUSALS: readonly Refusal[] = [
   { code: 'run_cap_exceeded', policy: { budgets: [{ per: 'run', cap_usd: '0.01' }] }, act: send },
   { code: 'daily_cap_exceeded', policy: { daily_cap_usd: '0.01' }, act: send },
   { code: 'budget_exceeded', policy: { budgets: [{ per: 'day', vendor: 'twilio', cap_usd: '0.01' }] }, act: send },
+  {
+    code: 'duplicate_call',
+    policy: { duplicate_guard: { within: '10m' } },
+    before: (_key, client) => send(client),
+    act: send,
+  },
   { code: 'reason_required', policy: { require_reason: true }, act: send },
   { code: 'approval_required', policy: { approval: { above_usd: '0.01' } }, act: send },
   {

@@ -1,17 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Catalogue } from '../../src/catalogue.js'
-import type { VendorRuntime } from '../../src/engine.js'
+import { runtimeOf, type VendorRuntime } from '../../src/engine.js'
 import type { Content } from '../../src/exchange.js'
 import { EMPTY, Form, parseForm } from '../../src/wire/form.js'
 import { canonical, upstreamRequest } from '../../src/wire/prepare.js'
 import { vendors } from '../../vendors/index.js'
 import { LONG, runs } from './runs.js'
 
-const runtime = (name: string, override: string | null = null): VendorRuntime => {
-  const vendor = vendors.find((each) => each.name === name)!
-  return { vendor, catalogue: new Catalogue(vendor), override }
-}
+const runtime = (name: string, override: string | null = null): VendorRuntime =>
+  runtimeOf(vendors.find((each) => each.name === name)!, override)
 const stripe = runtime('stripe')
 const twilio = runtime('twilio')
 const none: Content = { form: EMPTY, json: undefined, place: 'none' }
