@@ -94,6 +94,8 @@ export class SqliteLedger implements Ledger {
   readonly #listeners = new Set<(row: CallRow) => void>()
   #admits: AdmitJob[] = []
   #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
+  /** Calls whose settlement waits for a commit. */
+  readonly #settling = new Set<number>()
   #scheduled = false
   #timer: NodeJS.Timeout | null = null
   #touched: number[] = []
@@ -258,6 +260,10 @@ export class SqliteLedger implements Ledger {
   settle(id: string, settlement: Settlement): void {
     const seq = callSeq(id)
     assert(seq !== null, 'a settlement names a call')
+    // Found out here and not in the commit, where one bad settlement would hold up everybody's.
+    const { state } = this.#open.get(seq) ?? this.#load(seq)
+    assert(!this.#settling.has(seq) && (state === 'reserved' || state === 'assumed'), `${id} has an outcome to book`)
+    this.#settling.add(seq)
     this.#settlements.push({ seq, settlement })
     this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
   }
@@ -298,7 +304,10 @@ export class SqliteLedger implements Ledger {
       for (const job of admits) job.reject(cause)
       return
     }
-    for (const { seq } of settlements) this.#forget(seq)
+    for (const { seq } of settlements) {
+      this.#settling.delete(seq)
+      this.#forget(seq)
+    }
     for (const { job, admission, bug } of done) {
       if (admission) job.resolve(admission)
       else job.reject(bug)
@@ -525,7 +534,6 @@ export class SqliteLedger implements Ledger {
 
   /** Books an outcome on a reserved or assumed call. */
   #settleOne(call: OpenCall, settlement: Settlement): void {
-    assert(call.state === 'reserved' || call.state === 'assumed', `call ${call.seq} is ${call.state} and has no outcome left to book`)
     const now = this.#clock.now()
     if (settlement.outcome === 'released') {
       // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.

@@ -179,6 +179,17 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
 
     describe('outcomes', () => {
       const cap = budget('key:a', '1000.00')
+      test('a second settlement of one call is refused and holds nobody else up', async () => {
+        const key = await newKey(ledger)
+        const { callId } = await ledger.admit(draft(key, '50.00', { budgets: [cap] }), allow)
+        ledger.settle(callId, reply('settled'))
+        expect(() => ledger.settle(callId, reply('released'))).toThrow(/invariant/)
+        await ledger.flushed()
+        expect(() => ledger.settle(callId, reply('released'))).toThrow(/invariant/)
+        expect((await ledger.admit(draft(key, '1.00', { budgets: [cap] }), allow)).decision.verdict).toBe('allow')
+        expect(counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: dollars('1.00') })
+      })
+
       test.each<[string, Settlement, string]>([
         ['settled without an amount counts what was reserved', reply('settled'), '50.00'],
         ['settled below the reservation gives the rest back', reply('settled', { amount: dollars('20.00') }), '20.00'],
