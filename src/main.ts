@@ -160,7 +160,8 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    // Node's own 511 overflows when a thousand agents connect at once: their connections then stall for a second or break.
+    server.listen(port, host, 4096, () => {
       server.off('error', reject)
       resolve()
     })

@@ -18,5 +18,7 @@ const sha256 = (text: string): string => crypto.hash('sha256', text, 'hex')
 
 /** SHA-256, hex, over the previous entry's hash and this one's content. */
 export function link(previous: string, entry: Sealed): string {
-  return sha256(`${previous}\n${entry.seq}\n${entry.at}\n${entry.kind}\n${entry.callSeq ?? ''}\n${entry.amount}\n${entry.detail}`)
+  return sha256(
+    `${previous}\n${entry.seq}\n${entry.at}\n${entry.kind}\n${entry.callSeq ?? ''}\n${entry.amount}\n${entry.detail}`,
+  )
 }

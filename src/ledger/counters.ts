@@ -89,4 +89,8 @@ export class Counters {
   }
 }
 
-interface Row { id: bigint; spent: bigint; held: bigint }
+interface Row {
+  id: bigint
+  spent: bigint
+  held: bigint
+}

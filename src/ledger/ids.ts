@@ -5,7 +5,8 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /** An opaque id: prefix and 20 base62 characters (119 bits). */
 export function newId(prefix: string): string {
   let text = ''
-  while (text.length < 20) for (const byte of randomBytes(32)) if (byte < 248 && text.length < 20) text += ALPHABET[byte % 62]
+  while (text.length < 20)
+    for (const byte of randomBytes(32)) if (byte < 248 && text.length < 20) text += ALPHABET[byte % 62]
   return `${prefix}_${text}`
 }
 

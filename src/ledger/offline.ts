@@ -32,13 +32,23 @@ export async function rotateMasterKey(
     const staged = stageMasterKey(env, dataDir)
     const next = new Vault(staged.key)
     const internal = ledger.setting(INTERNAL_SETTING)
-    if (typeof internal !== 'string') throw new SealFault('this ledger has no sealed secrets yet; start the server once first.')
+    if (typeof internal !== 'string')
+      throw new SealFault('this ledger has no sealed secrets yet; start the server once first.')
     if (opens(next, internal)) {
       staged.install()
       return { rewrapped: 0, fingerprint: next.fingerprint }
     }
-    const records = ledger.credentials().map((record) => ({ ...record, sealed: present.rewrap({ id: record.id, vendor: record.vendor }, record.sealed, next) }))
-    await ledger.reseal(records, { name: INTERNAL_SETTING, value: present.rewrap(INTERNAL, internal, next) }, 'db rotate-master-key')
+    const records = ledger
+      .credentials()
+      .map((record) => ({
+        ...record,
+        sealed: present.rewrap({ id: record.id, vendor: record.vendor }, record.sealed, next),
+      }))
+    await ledger.reseal(
+      records,
+      { name: INTERNAL_SETTING, value: present.rewrap(INTERNAL, internal, next) },
+      'db rotate-master-key',
+    )
     staged.install()
     return { rewrapped: records.length, fingerprint: next.fingerprint }
   } finally {
@@ -57,4 +67,5 @@ function opens(vault: Vault, sealed: string): boolean {
   }
 }
 
-const open = (dataDir: string): SqliteLedger => openSqlite({ file: join(dataDir, 'spendgate.db'), clock: new SystemClock() })
+const open = (dataDir: string): SqliteLedger =>
+  openSqlite({ file: join(dataDir, 'spendgate.db'), clock: new SystemClock() })

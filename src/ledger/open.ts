@@ -1,5 +1,15 @@
 import Database from 'better-sqlite3'
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { LedgerFault } from '../contracts/ledger.js'
@@ -32,11 +42,14 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('cache_size = -32000')
     db.pragma('journal_size_limit = 67108864')
     db.exec('begin exclusive; commit')
-    if (db.pragma('synchronous', { simple: true }) !== 2) throw new LedgerFault('SQLite did not accept synchronous=FULL; without it a power cut could forget money.')
+    if (db.pragma('synchronous', { simple: true }) !== 2)
+      throw new LedgerFault('SQLite did not accept synchronous=FULL; without it a power cut could forget money.')
     const sound = db.pragma('quick_check(1)', { simple: true })
-    if (sound !== 'ok') throw new LedgerFault(`${file} is damaged (${String(sound)}). Restore a backup; nothing was changed.`)
+    if (sound !== 'ok')
+      throw new LedgerFault(`${file} is damaged (${String(sound)}). Restore a backup; nothing was changed.`)
     migrate(db, file)
-    if (file !== ':memory:') writeFileSync(`${file}.owner`, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 })
+    if (file !== ':memory:')
+      writeFileSync(`${file}.owner`, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 })
     return db
   } catch (cause) {
     db?.close()
@@ -49,7 +62,9 @@ export function openDatabase(file: string): Database.Database {
       )
     }
     if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
-      throw new LedgerFault(`${file} is damaged or not a database (${code}). Restore a backup; nothing was changed.`, { cause })
+      throw new LedgerFault(`${file} is damaged or not a database (${code}). Restore a backup; nothing was changed.`, {
+        cause,
+      })
     }
     throw new LedgerFault(`Cannot open ${file}: ${(cause as Error).message}`, { cause })
   }
@@ -64,7 +79,10 @@ function owner(file: string): string {
   }
 }
 
-interface Migration { readonly version: number; readonly sql: string }
+interface Migration {
+  readonly version: number
+  readonly sql: string
+}
 
 export function migrations(): Migration[] {
   const folder = join(packageRoot(), 'src/ledger/schema/sqlite')
@@ -80,7 +98,9 @@ function migrate(db: Database.Database, file: string): void {
   const newest = steps.at(-1)!.version
   const current = db.pragma('user_version', { simple: true }) as number
   if (current > newest) {
-    throw new LedgerFault(`${file} has schema version ${current}; this spendgate knows ${newest}. Run the newer version that wrote it.`)
+    throw new LedgerFault(
+      `${file} has schema version ${current}; this spendgate knows ${newest}. Run the newer version that wrote it.`,
+    )
   }
   if (current === newest) return
   if (current > 0 && file !== ':memory:') copyTo(`${file}.before-${newest}`, db)

@@ -1,6 +1,9 @@
 const SPAN_MS = 60_000
 
-interface Window { times: number[]; head: number }
+interface Window {
+  times: number[]
+  head: number
+}
 
 /** Calls in the last 60 seconds a key, in memory: filled again from the ledger's rows after a restart. */
 export class RateWindows {

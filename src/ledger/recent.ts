@@ -82,5 +82,5 @@ function name52(text: string): number {
   }
   high ^= high >>> 15
   low ^= low >>> 13
-  return ((high >>> 12) * 4294967296 + (low >>> 0)) || 1
+  return (high >>> 12) * 4294967296 + (low >>> 0) || 1
 }

@@ -14,7 +14,11 @@ import type { KeyStanding } from '../contracts/policy.js'
 import { usd } from '../contracts/money.js'
 import { newId } from './ids.js'
 
-export interface Freeze { readonly scope: FreezeScope; readonly at: number; readonly reason: string | null }
+export interface Freeze {
+  readonly scope: FreezeScope
+  readonly at: number
+  readonly reason: string | null
+}
 
 /**
  * Keys, credentials, policies, freezes and settings: few rows, read on every call, so held in memory whole and
@@ -39,11 +43,23 @@ export class Registry {
 
   /** Reads everything again; also the way back after a transaction failed. */
   reload(): void {
-    for (const map of [this.#keys, this.#byDigest, this.#chains, this.#children, this.#credentials, this.#policies, this.#settings]) map.clear()
+    for (const map of [
+      this.#keys,
+      this.#byDigest,
+      this.#chains,
+      this.#children,
+      this.#credentials,
+      this.#policies,
+      this.#settings,
+    ])
+      map.clear()
     for (const row of this.#db.prepare('select * from keys order by seq').all() as KeyRow[]) this.#keep(keyOf(row), row)
-    for (const row of this.#db.prepare('select * from credentials').all() as CredentialRow[]) this.#credentials.set(row.id, credentialOf(row))
-    for (const row of this.#db.prepare('select * from policies order by name, version').all() as PolicyRow[]) this.#policies.set(row.id, policyOf(row))
-    for (const row of this.#db.prepare('select * from settings').all() as { name: string; value: string }[]) this.#settings.set(row.name, JSON.parse(row.value))
+    for (const row of this.#db.prepare('select * from credentials').all() as CredentialRow[])
+      this.#credentials.set(row.id, credentialOf(row))
+    for (const row of this.#db.prepare('select * from policies order by name, version').all() as PolicyRow[])
+      this.#policies.set(row.id, policyOf(row))
+    for (const row of this.#db.prepare('select * from settings').all() as { name: string; value: string }[])
+      this.#settings.set(row.name, JSON.parse(row.value))
     this.#loadFreezes()
   }
 
@@ -73,13 +89,28 @@ export class Registry {
     const parent = key.parentId === null ? null : this.#keys.get(key.parentId)
     if (parent === undefined) throw new LedgerConflict(`There is no key ${key.parentId}.`)
     const rootId = parent?.rootId ?? key.id
-    this.#db.prepare(
-      `insert into keys (id, public_id, digest, last4, name, parent_id, root_id, policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at)
+    this.#db
+      .prepare(
+        `insert into keys (id, public_id, digest, last4, name, parent_id, root_id, policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ).run(
-      key.id, key.publicId, key.digest, key.last4, key.name, key.parentId, rootId, key.policyId, JSON.stringify(key.narrowings),
-      JSON.stringify(key.credentialIds), key.run, key.runCap, key.test ? 1 : 0, key.expiresAt, key.createdAt,
-    )
+      )
+      .run(
+        key.id,
+        key.publicId,
+        key.digest,
+        key.last4,
+        key.name,
+        key.parentId,
+        rootId,
+        key.policyId,
+        JSON.stringify(key.narrowings),
+        JSON.stringify(key.credentialIds),
+        key.run,
+        key.runCap,
+        key.test ? 1 : 0,
+        key.expiresAt,
+        key.createdAt,
+      )
     const { actor: _actor, ...kept } = key
     const record: KeyRecord = { ...kept, rootId, revokedAt: null, revokeReason: null, lastUsedAt: null }
     this.#keep(record)
@@ -97,7 +128,9 @@ export class Registry {
 
   /** Marks the key and every descendant that is not yet revoked. */
   revoke(id: string, reason: string | null, at: number, inFlight: readonly string[]): void {
-    const update = this.#db.prepare('update keys set revoked_at = ?, revoke_reason = ?, revoke_in_flight = ? where id = ?')
+    const update = this.#db.prepare(
+      'update keys set revoked_at = ?, revoke_reason = ?, revoke_in_flight = ? where id = ?',
+    )
     for (const each of this.descendants(id)) {
       const key = this.#keys.get(each)!
       if (key.revokedAt !== null) continue
@@ -120,11 +153,20 @@ export class Registry {
       const key = this.#keys.get(each)!
       if (key.revokedAt !== null) return { code: 'key_revoked', rule: 'standing', message: revokedMessage(key) }
       if (key.expiresAt !== null && now >= key.expiresAt) {
-        return { code: 'key_expired', rule: 'standing', message: `The key ${key.id} expired at ${new Date(key.expiresAt).toISOString()}. Do not retry.` }
+        return {
+          code: 'key_expired',
+          rule: 'standing',
+          message: `The key ${key.id} expired at ${new Date(key.expiresAt).toISOString()}. Do not retry.`,
+        }
       }
     }
     const frozen = this.freezeOver(id, run, vendor)
-    if (frozen) return { code: 'key_frozen', rule: 'freeze', message: `Calls are frozen (${scopeText(frozen.scope)}). Do not retry until the operator unfreezes them.` }
+    if (frozen)
+      return {
+        code: 'key_frozen',
+        rule: 'freeze',
+        message: `Calls are frozen (${scopeText(frozen.scope)}). Do not retry until the operator unfreezes them.`,
+      }
     return null
   }
 
@@ -140,14 +182,21 @@ export class Registry {
     if (this.#freezes.length === 0) return null
     for (const freeze of this.#freezes) {
       const { scope } = freeze
-      if (scope.kind === 'all' || (scope.kind === 'vendor' && scope.value === vendor) || (scope.kind === 'run' && scope.value === run)) return freeze
+      if (
+        scope.kind === 'all' ||
+        (scope.kind === 'vendor' && scope.value === vendor) ||
+        (scope.kind === 'run' && scope.value === run)
+      )
+        return freeze
       if (scope.kind === 'key' && this.#chains.get(keyId)?.includes(scope.value)) return freeze
     }
     return null
   }
 
   freeze(scope: FreezeScope, at: number, reason: string | null): void {
-    this.#db.prepare('insert into freezes (kind, value, at, reason) values (?, ?, ?, ?) on conflict do nothing').run(scope.kind, valueOf(scope), at, reason)
+    this.#db
+      .prepare('insert into freezes (kind, value, at, reason) values (?, ?, ?, ?) on conflict do nothing')
+      .run(scope.kind, valueOf(scope), at, reason)
     this.#loadFreezes()
   }
 
@@ -157,8 +206,17 @@ export class Registry {
   }
 
   #loadFreezes(): void {
-    const rows = this.#db.prepare('select * from freezes order by at').all() as { kind: FreezeScope['kind']; value: string; at: number; reason: string | null }[]
-    this.#freezes = rows.map((row) => ({ scope: row.kind === 'all' ? { kind: 'all' } : { kind: row.kind, value: row.value }, at: row.at, reason: row.reason }))
+    const rows = this.#db.prepare('select * from freezes order by at').all() as {
+      kind: FreezeScope['kind']
+      value: string
+      at: number
+      reason: string | null
+    }[]
+    this.#freezes = rows.map((row) => ({
+      scope: row.kind === 'all' ? { kind: 'all' } : { kind: row.kind, value: row.value },
+      at: row.at,
+      reason: row.reason,
+    }))
   }
 
   // Credentials
@@ -167,25 +225,44 @@ export class Registry {
   credential = (id: string): CredentialRecord | null => this.#credentials.get(id) ?? null
 
   putCredential(record: CredentialRecord): void {
-    const taken = [...this.#credentials.values()].find((other) => other.vendor === record.vendor && other.name === record.name && other.id !== record.id)
-    if (taken) throw new LedgerConflict(`A ${record.vendor} credential named ${record.name} exists (${taken.id}). Rotate it, or choose another name.`)
-    this.#db.prepare(
-      `insert into credentials (id, vendor, name, account, test, fingerprint, last4, sealed, created_at, rotated_at)
+    const taken = [...this.#credentials.values()].find(
+      (other) => other.vendor === record.vendor && other.name === record.name && other.id !== record.id,
+    )
+    if (taken)
+      throw new LedgerConflict(
+        `A ${record.vendor} credential named ${record.name} exists (${taken.id}). Rotate it, or choose another name.`,
+      )
+    this.#db
+      .prepare(
+        `insert into credentials (id, vendor, name, account, test, fingerprint, last4, sealed, created_at, rotated_at)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        on conflict (id) do update set account = excluded.account, test = excluded.test, fingerprint = excluded.fingerprint,
          last4 = excluded.last4, sealed = excluded.sealed, rotated_at = excluded.rotated_at`,
-    ).run(
-      record.id, record.vendor, record.name, record.account, record.test ? 1 : 0, record.fingerprint, record.last4,
-      record.sealed, record.createdAt, record.rotatedAt,
-    )
+      )
+      .run(
+        record.id,
+        record.vendor,
+        record.name,
+        record.account,
+        record.test ? 1 : 0,
+        record.fingerprint,
+        record.last4,
+        record.sealed,
+        record.createdAt,
+        record.rotatedAt,
+      )
     this.#credentials.set(record.id, record)
   }
 
   removeCredential(id: string, now: number): void {
     const user = [...this.#keys.values()].find(
-      (key) => key.credentialIds.includes(id) && key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now),
+      (key) =>
+        key.credentialIds.includes(id) && key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now),
     )
-    if (user) throw new LedgerConflict(`The credential ${id} is used by the key ${user.id} (${user.name}). Revoke that key first.`)
+    if (user)
+      throw new LedgerConflict(
+        `The credential ${id} is used by the key ${user.id} (${user.name}). Revoke that key first.`,
+      )
     this.#db.prepare('delete from credentials where id = ?').run(id)
     this.#credentials.delete(id)
   }
@@ -197,14 +274,16 @@ export class Registry {
   /** The version of a policy that has exactly this document, or null. */
   findPolicy(name: string, document: unknown): PolicyRecord | null {
     const text = JSON.stringify(document)
-    for (const record of this.#policies.values()) if (record.name === name && JSON.stringify(record.document) === text) return record
+    for (const record of this.#policies.values())
+      if (record.name === name && JSON.stringify(record.document) === text) return record
     return null
   }
 
   addPolicy(name: string, document: unknown, at: number): PolicyRecord {
     const version = [...this.#policies.values()].filter((record) => record.name === name).length + 1
     const record = { id: newId('pol'), name, version, document, createdAt: at }
-    this.#db.prepare('insert into policies (id, name, version, document, created_at) values (?, ?, ?, ?, ?)')
+    this.#db
+      .prepare('insert into policies (id, name, version, document, created_at) values (?, ?, ?, ?, ?)')
       .run(record.id, name, version, JSON.stringify(document), at)
     this.#policies.set(record.id, record)
     return record
@@ -215,7 +294,11 @@ export class Registry {
   setting = (name: string): unknown => this.#settings.get(name)
 
   putSetting(name: string, value: unknown): void {
-    this.#db.prepare('insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value').run(name, JSON.stringify(value))
+    this.#db
+      .prepare(
+        'insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',
+      )
+      .run(name, JSON.stringify(value))
     this.#settings.set(name, value)
   }
 
@@ -250,9 +333,24 @@ function pageOf<T extends { readonly id: string }>(rows: readonly T[], page: Pag
 }
 
 interface KeyRow {
-  id: string; public_id: string; digest: string; last4: string; name: string; parent_id: string | null; root_id: string; policy_id: string
-  narrowings: string; credential_ids: string; run: string | null; run_cap: number | null; test: number; expires_at: number | null
-  created_at: number; revoked_at: number | null; revoke_reason: string | null; revoke_in_flight: string | null
+  id: string
+  public_id: string
+  digest: string
+  last4: string
+  name: string
+  parent_id: string | null
+  root_id: string
+  policy_id: string
+  narrowings: string
+  credential_ids: string
+  run: string | null
+  run_cap: number | null
+  test: number
+  expires_at: number | null
+  created_at: number
+  revoked_at: number | null
+  revoke_reason: string | null
+  revoke_in_flight: string | null
 }
 const keyOf = (row: KeyRow): KeyRecord => ({
   id: row.id,
@@ -276,8 +374,16 @@ const keyOf = (row: KeyRow): KeyRecord => ({
 })
 
 interface CredentialRow {
-  id: string; vendor: string; name: string; account: string; test: number; fingerprint: string; last4: string; sealed: string
-  created_at: number; rotated_at: number | null
+  id: string
+  vendor: string
+  name: string
+  account: string
+  test: number
+  fingerprint: string
+  last4: string
+  sealed: string
+  created_at: number
+  rotated_at: number | null
 }
 const credentialOf = (row: CredentialRow): CredentialRecord => ({
   id: row.id,
@@ -292,7 +398,13 @@ const credentialOf = (row: CredentialRow): CredentialRecord => ({
   rotatedAt: row.rotated_at,
 })
 
-interface PolicyRow { id: string; name: string; version: number; document: string; created_at: number }
+interface PolicyRow {
+  id: string
+  name: string
+  version: number
+  document: string
+  created_at: number
+}
 const policyOf = (row: PolicyRow): PolicyRecord => ({
   id: row.id,
   name: row.name,

@@ -34,12 +34,20 @@ export class Reports {
   calls(filter: CallFilter, page: Page): Paged<CallRow> {
     const where: string[] = ['seq < ?']
     const values: unknown[] = [page.cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(page.cursor)]
-    for (const [column, value] of [['key_id', filter.key], ['run', filter.run], ['vendor', filter.vendor], ['state', filter.state]] as const) {
+    for (const [column, value] of [
+      ['key_id', filter.key],
+      ['run', filter.run],
+      ['vendor', filter.vendor],
+      ['state', filter.state],
+    ] as const) {
       if (value === undefined) continue
       where.push(`${column} = ?`)
       values.push(value)
     }
-    const rows = this.#db.prepare(`select * from calls where ${where.join(' and ')} order by seq desc limit ?`).safeIntegers().all(...values, page.limit + 1) as Row[]
+    const rows = this.#db
+      .prepare(`select * from calls where ${where.join(' and ')} order by seq desc limit ?`)
+      .safeIntegers()
+      .all(...values, page.limit + 1) as Row[]
     const found = rows.slice(0, page.limit).map(rowOf)
     return { rows: found, next: rows.length > page.limit ? String(found.at(-1)!.seq) : null }
   }
@@ -71,7 +79,9 @@ export class Reports {
       if (firstDay !== null && firstDay * DAY_MS > from) add(this.#edge(by, from, firstDay * DAY_MS))
       if (lastDay !== null && lastDay * DAY_MS < to) add(this.#edge(by, lastDay * DAY_MS, to))
     }
-    return [...sums].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([name, sum]) => ({ by: name, ...sum, spent: usd(sum.spent), held: usd(sum.held) }))
+    return [...sums]
+      .sort((a, b) => (a[0] < b[0] ? -1 : 1))
+      .map(([name, sum]) => ({ by: name, ...sum, spent: usd(sum.spent), held: usd(sum.held) }))
   }
 
   #days(by: SpendBy, first: number | null, last: number | null): Sum[] {
@@ -86,7 +96,13 @@ export class Reports {
   }
 
   #edge(by: SpendBy, from: number, to: number): Sum[] {
-    const column = { run: 'run', key: 'key_id', vendor: 'vendor', operation: `coalesce(operation, '')`, day: `strftime('%Y-%m-%d', at / 1000, 'unixepoch')` }[by]
+    const column = {
+      run: 'run',
+      key: 'key_id',
+      vendor: 'vendor',
+      operation: `coalesce(operation, '')`,
+      day: `strftime('%Y-%m-%d', at / 1000, 'unixepoch')`,
+    }[by]
     return this.#db
       .prepare(
         `select ${column} as "by", sum(settled) as spent, sum(case when state = 'reserved' then reserved else 0 end) as held,
@@ -99,7 +115,10 @@ export class Reports {
 
   /** The first row that began at or after an instant, by halving: rows are in the order of time, and an index would cost every call. */
   seqAt(at: number): number {
-    const ends = this.#db.prepare('select min(seq) as low, max(seq) as high from calls').get() as { low: number | null; high: number | null }
+    const ends = this.#db.prepare('select min(seq) as low, max(seq) as high from calls').get() as {
+      low: number | null
+      high: number | null
+    }
     if (ends.low === null || ends.high === null) return 0
     const next = this.#db.prepare('select seq, at from calls where seq >= ? order by seq limit 1')
     let low = ends.low
@@ -146,7 +165,9 @@ export class Reports {
 
   #runOf(row: RunSum, rootId: string | undefined): RunRow {
     const vendors = this.#db
-      .prepare('select vendor, sum(spent) as spent from runs where run = ? and (? is null or root_id = ?) group by vendor order by vendor')
+      .prepare(
+        'select vendor, sum(spent) as spent from runs where run = ? and (? is null or root_id = ?) group by vendor order by vendor',
+      )
       .safeIntegers()
       .all(row.run, rootId ?? null, rootId ?? null) as { vendor: string; spent: bigint }[]
     return {
@@ -175,9 +196,9 @@ export class Reports {
   }
 
   lastImplicitRun(rootId: string): { run: string; at: number } | null {
-    const row = this.#db.prepare('select run, run_source, at from calls where key_id = ? order by seq desc limit 1').get(rootId) as
-      | { run: string; run_source: string; at: number }
-      | undefined
+    const row = this.#db
+      .prepare('select run, run_source, at from calls where key_id = ? order by seq desc limit 1')
+      .get(rootId) as { run: string; run_source: string; at: number } | undefined
     return row?.run_source === 'implicit' ? { run: row.run, at: row.at } : null
   }
 
@@ -189,13 +210,24 @@ export class Reports {
           'operation_not_allowed', 'effect_not_permitted', 'rate_limited', 'body_too_large')) order by seq desc limit 20000`,
     )
     const found: number[] = []
-    for (const key of keys) for (const row of find.all(key, since) as { at: number; count: number }[]) for (let i = 0; i < row.count; i++) found.push(row.at)
+    for (const key of keys)
+      for (const row of find.all(key, since) as { at: number; count: number }[])
+        for (let i = 0; i < row.count; i++) found.push(row.at)
     return found.sort((a, b) => a - b)
   }
 
   entries(afterSeq: number, limit: number): readonly EntryRow[] {
-    const rows = this.#db.prepare('select * from entries where seq > ? order by seq limit ?').safeIntegers().all(afterSeq, limit) as {
-      seq: bigint; at: bigint; kind: string; call_seq: bigint | null; amount: bigint; detail: string; hash: string
+    const rows = this.#db
+      .prepare('select * from entries where seq > ? order by seq limit ?')
+      .safeIntegers()
+      .all(afterSeq, limit) as {
+      seq: bigint
+      at: bigint
+      kind: string
+      call_seq: bigint | null
+      amount: bigint
+      detail: string
+      hash: string
     }[]
     return rows.map((row) => ({
       seq: Number(row.seq),
@@ -211,14 +243,55 @@ export class Reports {
 
 const dayLabel = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10)
 
-interface Sum { by: string; spent: bigint; held: bigint; calls: bigint; denied: bigint }
-interface RunSum { run: string; root_id: string; calls: bigint; denied: bigint; spent: bigint; held: bigint; first_at: bigint; last_at: bigint }
+interface Sum {
+  by: string
+  spent: bigint
+  held: bigint
+  calls: bigint
+  denied: bigint
+}
+interface RunSum {
+  run: string
+  root_id: string
+  calls: bigint
+  denied: bigint
+  spent: bigint
+  held: bigint
+  first_at: bigint
+  last_at: bigint
+}
 interface Row {
-  seq: bigint; at: bigint; key_id: string; run: string; vendor: string; surface: string; method: string; path: string; operation: string | null
-  effect: string | null; direction: string; state: CallState; basis: string; quoted: bigint; reserved: bigint; settled: bigint; customer: string | null
-  object: string | null; reason: string | null; replay_of: bigint | null; count: bigint; look_ups: bigint; verdict: Decision['verdict']; code: string | null
-  rule: string | null; message: string | null; request_hash: string; upstream_status: bigint | null; upstream_request_id: string | null
-  upstream_ms: bigint | null; settled_at: bigint | null
+  seq: bigint
+  at: bigint
+  key_id: string
+  run: string
+  vendor: string
+  surface: string
+  method: string
+  path: string
+  operation: string | null
+  effect: string | null
+  direction: string
+  state: CallState
+  basis: string
+  quoted: bigint
+  reserved: bigint
+  settled: bigint
+  customer: string | null
+  object: string | null
+  reason: string | null
+  replay_of: bigint | null
+  count: bigint
+  look_ups: bigint
+  verdict: Decision['verdict']
+  code: string | null
+  rule: string | null
+  message: string | null
+  request_hash: string
+  upstream_status: bigint | null
+  upstream_request_id: string | null
+  upstream_ms: bigint | null
+  settled_at: bigint | null
 }
 
 const count = (value: bigint | null): number | null => (value === null ? null : Number(value))

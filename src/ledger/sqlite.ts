@@ -27,12 +27,15 @@ import { usd, ZERO, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
 import { GENESIS, link } from './chain.js'
 import { Counters, type Counter } from './counters.js'
+import { Bursts } from './bursts.js'
 import { callId, callSeq } from './ids.js'
+import { OpenCalls, type OpenCall } from './open-calls.js'
 import { openDatabase } from './open.js'
 import { RateWindows } from './rate.js'
 import { Recent } from './recent.js'
 import { Registry, scopeText } from './registry.js'
 import { Reports } from './reports.js'
+import { statements, type IdempotencyRow, type OpenRow, type Statements, type WriteRow } from './statements.js'
 import { Tallies, type Tally } from './tallies.js'
 import { verify } from './verify.js'
 
@@ -45,30 +48,12 @@ const GATHER_FROM = 4
 const GATHER_TURNS_MAX = 4
 /** How far back a policy may look for an identical write. */
 const DUPLICATE_MS = 24 * 3_600_000
-/** Refusals of one key and code a second that get rows of their own. */
-const DENIALS_PER_SECOND = 20
 
 interface AdmitJob {
   readonly draft: CallDraft
   readonly decide: (usage: Usage) => Decision
   readonly resolve: (admission: Admission) => void
   readonly reject: (fault: unknown) => void
-}
-
-/** A call between its admission and its outcome. */
-interface OpenCall extends Tally {
-  readonly seq: number
-  readonly reserved: bigint
-  readonly counters: readonly number[]
-  readonly credentialId: string | null
-  readonly object: string | null
-  readonly replayOf: number | null
-  /** Replays of this call that were admitted while it was under way and have not been turned away. */
-  replays: Set<number> | null
-  state: CallState
-  dispatched: boolean
-  /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
-  overlapped: boolean
 }
 
 /**
@@ -87,10 +72,9 @@ export class SqliteLedger implements Ledger {
   #writes: Recent | null = null
   readonly #reports: Reports
   readonly #sql: Statements
-  readonly #open = new Map<number, OpenCall>()
-  readonly #onObject = new Map<string, Set<OpenCall>>()
+  readonly #open = new OpenCalls()
   readonly #implicit = new Map<string, { run: string; at: number }>()
-  readonly #denials = new Map<string, { second: number; seq: number; rows: number; tally: Tally }>()
+  readonly #bursts = new Bursts()
   readonly #listeners = new Set<(row: CallRow) => void>()
   #admits: AdmitJob[] = []
   #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
@@ -114,11 +98,14 @@ export class SqliteLedger implements Ledger {
     this.#reports = new Reports(db)
     this.#rates = new RateWindows((key, since) => this.#reports.rateInstants(this.#registry.descendants(key), since))
     this.#nextCall = ((db.prepare('select max(seq) as seq from calls').get() as { seq: number | null }).seq ?? 0) + 1
-    const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as { seq: number; hash: string } | undefined
+    const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as
+      { seq: number; hash: string } | undefined
     this.#nextEntry = (last?.seq ?? 0) + 1
     this.#head = last?.hash ?? GENESIS
     this.#recent = new Recent(IDEMPOTENCY_MS, clock.now())
-    for (const { hash, call_seq } of this.#sql.recentKeys.iterate(this.#reports.seqAt(clock.now() - IDEMPOTENCY_MS)) as Iterable<{ hash: string; call_seq: number }>) {
+    for (const { hash, call_seq } of this.#sql.recentKeys.iterate(
+      this.#reports.seqAt(clock.now() - IDEMPOTENCY_MS),
+    ) as Iterable<{ hash: string; call_seq: number }>) {
       this.#recent.put(hash, call_seq, clock.now())
     }
     this.#assumeStale()
@@ -127,11 +114,14 @@ export class SqliteLedger implements Ledger {
   /** Calls that were under way when the last process ended: nobody knows whether the vendor acted, so they count as spent. */
   #assumeStale(): void {
     const stale = this.#db
-      .prepare(`select seq from calls where seq >= coalesce((select seq from marks where name = 'oldest-open'), 0) and state = 'reserved' order by seq`)
+      .prepare(
+        `select seq from calls where seq >= coalesce((select seq from marks where name = 'oldest-open'), 0) and state = 'reserved' order by seq`,
+      )
       .all() as { seq: number }[]
     if (stale.length === 0) return
     this.#transaction(() => {
-      for (const { seq } of stale) this.#settleOne(this.#load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
+      for (const { seq } of stale)
+        this.#settleOne(this.#load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
     })
     this.#touched = []
   }
@@ -148,8 +138,11 @@ export class SqliteLedger implements Ledger {
   setting = (name: string): unknown => this.#registry.setting(name)
 
   async addKey(key: NewKey): Promise<KeyRecord> {
-    return this.#change('key.created', key.actor, { key: key.id, name: key.name, parent: key.parentId, policy: key.policyId, run: key.run }, () =>
-      this.#registry.addKey(key),
+    return this.#change(
+      'key.created',
+      key.actor,
+      { key: key.id, name: key.name, parent: key.parentId, policy: key.policyId, run: key.run },
+      () => this.#registry.addKey(key),
     )
   }
 
@@ -170,37 +163,60 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  async revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
+  async revoke(
+    id: string,
+    reason: string | null,
+    actor: string,
+  ): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
     const key = this.#registry.key(id)
     if (!key) throw new LedgerConflict(`There is no key ${id}.`)
     if (key.revokedAt !== null) return { revokedAt: key.revokedAt, inFlight: this.#registry.inFlightAtRevoke(id) }
     const covered = new Set(this.#registry.descendants(id))
-    const inFlight = [...this.#open.values()].filter((call) => call.dispatched && covered.has(call.keyId)).map((call) => callId(call.seq))
+    const inFlight = [...this.#open.all()]
+      .filter((call) => call.dispatched && covered.has(call.keyId))
+      .map((call) => callId(call.seq))
     const revokedAt = this.#clock.now()
-    this.#change('key.revoked', actor, { key: id, reason, in_flight: inFlight }, () => this.#registry.revoke(id, reason, revokedAt, inFlight))
+    this.#change('key.revoked', actor, { key: id, reason, in_flight: inFlight }, () =>
+      this.#registry.revoke(id, reason, revokedAt, inFlight),
+    )
     return { revokedAt, inFlight }
   }
 
   async freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void> {
-    this.#change('frozen', actor, { scope: scopeText(scope), reason }, () => this.#registry.freeze(scope, this.#clock.now(), reason))
+    this.#change('frozen', actor, { scope: scopeText(scope), reason }, () =>
+      this.#registry.freeze(scope, this.#clock.now(), reason),
+    )
   }
 
   async unfreeze(scope: FreezeScope, actor: string): Promise<void> {
     this.#change('unfrozen', actor, { scope: scopeText(scope) }, () => this.#registry.unfreeze(scope))
   }
 
-  async putCredential(record: CredentialRecord, action: Parameters<Ledger['putCredential']>[1], actor: string): Promise<void> {
-    this.#change(action, actor, { credential: record.id, vendor: record.vendor, name: record.name, fingerprint: record.fingerprint }, () =>
-      this.#registry.putCredential(record),
+  async putCredential(
+    record: CredentialRecord,
+    action: Parameters<Ledger['putCredential']>[1],
+    actor: string,
+  ): Promise<void> {
+    this.#change(
+      action,
+      actor,
+      { credential: record.id, vendor: record.vendor, name: record.name, fingerprint: record.fingerprint },
+      () => this.#registry.putCredential(record),
     )
   }
 
   async removeCredential(id: string, actor: string): Promise<void> {
-    this.#change('credential.removed', actor, { credential: id }, () => this.#registry.removeCredential(id, this.#clock.now()))
+    this.#change('credential.removed', actor, { credential: id }, () =>
+      this.#registry.removeCredential(id, this.#clock.now()),
+    )
   }
 
   /** Credentials and one setting sealed anew under another master key: all or none. */
-  async reseal(records: readonly CredentialRecord[], setting: { readonly name: string; readonly value: unknown }, actor: string): Promise<void> {
+  async reseal(
+    records: readonly CredentialRecord[],
+    setting: { readonly name: string; readonly value: unknown },
+    actor: string,
+  ): Promise<void> {
     this.#change('master-key.rotated', actor, { credentials: records.map((record) => record.id) }, () => {
       for (const record of records) this.#registry.putCredential(record)
       this.#registry.putSetting(setting.name, setting.value)
@@ -210,7 +226,9 @@ export class SqliteLedger implements Ledger {
   async addPolicy(name: string, document: unknown, actor: string): Promise<PolicyRecord> {
     const known = this.#registry.findPolicy(name, document)
     if (known) return known
-    return this.#change('policy.added', actor, { name, document }, () => this.#registry.addPolicy(name, document, this.#clock.now()))
+    return this.#change('policy.added', actor, { name, document }, () =>
+      this.#registry.addPolicy(name, document, this.#clock.now()),
+    )
   }
 
   async putSetting(name: string, value: unknown, actor: string): Promise<void> {
@@ -240,7 +258,8 @@ export class SqliteLedger implements Ledger {
    */
   readonly #gather = (seen: number, turns: number): void => {
     const waiting = this.#admits.length
-    if (waiting >= GATHER_FROM && waiting > seen && turns < GATHER_TURNS_MAX) setImmediate(this.#gather, waiting, turns + 1)
+    if (waiting >= GATHER_FROM && waiting > seen && turns < GATHER_TURNS_MAX)
+      setImmediate(this.#gather, waiting, turns + 1)
     else this.#commit()
   }
 
@@ -284,17 +303,19 @@ export class SqliteLedger implements Ledger {
     const done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[] = []
     try {
       this.#transaction(() => {
-        for (const { seq, settlement } of settlements) this.#settleOne(this.#open.get(seq) ?? this.#load(seq), settlement)
+        for (const { seq, settlement } of settlements)
+          this.#settleOne(this.#open.get(seq) ?? this.#load(seq), settlement)
         for (const job of admits) {
           const admission = this.#decideOne(job)
           done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
         }
-        if (++this.#commits % 256 === 0) this.#sql.mark.run(this.#oldestOpen())
-        if (this.#commits % 1024 === 0) this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
+        if (++this.#commits % 256 === 0) this.#sql.mark.run(this.#open.oldest() ?? this.#nextCall)
+        if (this.#commits % 1024 === 0)
+          this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
       })
     } catch (cause) {
       // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
-      for (const { admission } of done) if (admission) this.#forget(callSeq(admission.callId)!)
+      for (const { admission } of done) if (admission) this.#open.delete(callSeq(admission.callId)!)
       for (const { seq } of settlements) {
         const call = this.#open.get(seq)
         if (call) call.state = 'reserved'
@@ -306,7 +327,7 @@ export class SqliteLedger implements Ledger {
     }
     for (const { seq } of settlements) {
       this.#settling.delete(seq)
-      this.#forget(seq)
+      this.#open.delete(seq)
     }
     for (const { job, admission, bug } of done) {
       if (admission) job.resolve(admission)
@@ -330,7 +351,7 @@ export class SqliteLedger implements Ledger {
       if (this.#db.inTransaction) this.#sql.rollback.run()
       this.#counters.forget()
       this.#tallies.forget()
-      this.#denials.clear()
+      this.#bursts.clear()
       this.#touched = []
       this.#nextEntry = entry
       this.#head = head
@@ -366,14 +387,21 @@ export class SqliteLedger implements Ledger {
     }
     this.#registry.used(draft.key.id, now)
     if (draft.runSource === 'implicit') this.#implicit.set(draft.key.rootId, { run: draft.run, at: now })
-    if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code))) this.#countRate(draft)
-    return decision.verdict === 'deny' ? this.#deny(draft, decision, usage, now) : this.#reserve(draft, decision, usage, counters, earlierSeq, now)
+    if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code)))
+      this.#countRate(draft)
+    return decision.verdict === 'deny'
+      ? this.#deny(draft, decision, usage, now)
+      : this.#reserve(draft, decision, usage, counters, earlierSeq, now)
   }
 
   #usage(draft: CallDraft, now: number): { usage: Usage; counters: (Counter | null)[]; earlierSeq: number | null } {
     const keys = this.#registry.chain(draft.key.id)
     const counters = draft.budgets.map((budget) => this.#counters.peek(budget))
-    const budgets = draft.budgets.map((budget, i) => ({ ...budget, spent: usd(counters[i]?.spent ?? 0n), held: usd(counters[i]?.held ?? 0n) }))
+    const budgets = draft.budgets.map((budget, i) => ({
+      ...budget,
+      spent: usd(counters[i]?.spent ?? 0n),
+      held: usd(counters[i]?.held ?? 0n),
+    }))
     const earlier = draft.idempotencyHash === null ? null : this.#earlier(draft.idempotencyHash, now)
     const stands = earlier !== null && earlier.state !== 'denied' && earlier.state !== 'released'
     const sameRequest = earlier?.request_hash === draft.requestHash
@@ -436,7 +464,7 @@ export class SqliteLedger implements Ledger {
     const denial = decision.denial!
     // In a shared row a refusal is counted under that row's run and operation: reports are sums of rows.
     const own = tallyOf(draft, now)
-    const shared = this.#burst(own, denial, now)
+    const shared = this.#bursts.shared(denial.code, own, this.#nextCall)
     const { seq, tally } = shared ?? { seq: this.#nextCall++, tally: own }
     if (shared !== null) this.#sql.countDenial.run(seq)
     else {
@@ -448,31 +476,26 @@ export class SqliteLedger implements Ledger {
     return { callId: callId(seq), decision, reserved: ZERO, remaining: tightest(usage, 0n), replayOf: null }
   }
 
-  /** The row that further refusals of this key and code share within the second, once there are many; else null. */
-  #burst(tally: Tally, denial: Denial, now: number): { readonly seq: number; readonly tally: Tally } | null {
-    const name = `${tally.keyId}\n${denial.code}`
-    const second = Math.floor(now / 1000)
-    const recent = this.#denials.get(name)
-    if (recent === undefined || recent.second !== second) {
-      if (this.#denials.size > 10_000) this.#denials.clear()
-      this.#denials.set(name, { second, seq: this.#nextCall, rows: 1, tally })
-      return null
-    }
-    if (recent.rows >= DENIALS_PER_SECOND) return recent
-    recent.rows++
-    recent.seq = this.#nextCall
-    recent.tally = tally
-    return null
-  }
-
-  #reserve(draft: CallDraft, decision: Decision, usage: Usage, found: (Counter | null)[], replayOf: number | null, now: number): Admission {
+  #reserve(
+    draft: CallDraft,
+    decision: Decision,
+    usage: Usage,
+    found: (Counter | null)[],
+    replayOf: number | null,
+    now: number,
+  ): Admission {
     const seq = this.#nextCall++
     const reserved = usage.amount
     const counters = draft.budgets.map((budget, i) => found[i] ?? this.#counters.of(budget))
     for (const counter of counters) this.#counters.add(counter, 0n, reserved)
     const ids = counters.map((counter) => counter.id)
     this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
-    this.#entry('reserved', seq, reserved, entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}`))
+    this.#entry(
+      'reserved',
+      seq,
+      reserved,
+      entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}`),
+    )
     if (draft.idempotencyHash !== null && replayOf === null) {
       this.#sql.putIdempotency.run(seq, draft.idempotencyHash)
       this.#recent.put(draft.idempotencyHash, seq, now)
@@ -480,10 +503,11 @@ export class SqliteLedger implements Ledger {
     if (draft.guarded && replayOf === null && draft.effect !== 'read') {
       this.#writes?.put(writeName(draft.key.rootId, draft.run, draft.requestHash), seq, now)
     }
-    if (draft.object !== null && draft.credentialId !== null && replayOf === null) this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
+    if (draft.object !== null && draft.credentialId !== null && replayOf === null)
+      this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
     const tally = tallyOf(draft, now)
     this.#tallies.add(tally, 1, 0, 0n, reserved)
-    this.#remember({
+    this.#open.add({
       ...tally,
       seq,
       reserved,
@@ -499,37 +523,13 @@ export class SqliteLedger implements Ledger {
     const original = replayOf === null ? undefined : this.#open.get(replayOf)
     if (original) (original.replays ??= new Set()).add(seq)
     this.#touched.push(seq)
-    return { callId: callId(seq), decision, reserved, remaining: tightest(usage, reserved), replayOf: replayOf === null ? null : callId(replayOf) }
-  }
-
-  /** No call before this one is under way. Calls are remembered in the order of their admission. */
-  #oldestOpen(): number {
-    for (const seq of this.#open.keys()) return seq
-    return this.#nextCall
-  }
-
-  #remember(call: OpenCall): void {
-    this.#open.set(call.seq, call)
-    if (call.object === null) return
-    const name = `${call.credentialId}\n${call.object}`
-    const others = this.#onObject.get(name)
-    if (others === undefined) {
-      this.#onObject.set(name, new Set([call]))
-      return
+    return {
+      callId: callId(seq),
+      decision,
+      reserved,
+      remaining: tightest(usage, reserved),
+      replayOf: replayOf === null ? null : callId(replayOf),
     }
-    // One that this very commit has settled was answered before this call could leave, and is still in the set.
-    for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
-    others.add(call)
-  }
-
-  #forget(seq: number): void {
-    const call = this.#open.get(seq)
-    this.#open.delete(seq)
-    if (call === undefined || call.object === null) return
-    const name = `${call.credentialId}\n${call.object}`
-    const others = this.#onObject.get(name)
-    others?.delete(call)
-    if (others?.size === 0) this.#onObject.delete(name)
   }
 
   /** Books an outcome on a reserved or assumed call. */
@@ -542,7 +542,12 @@ export class SqliteLedger implements Ledger {
     }
     const counted = call.state === 'reserved' ? { spent: 0n, held: call.reserved } : { spent: call.reserved, held: 0n }
     const object = settlement.object ?? call.object
-    const cost = settlement.outcome === 'released' ? 0n : settlement.outcome === 'assumed' ? call.reserved : this.#cost(call, object, settlement)
+    const cost =
+      settlement.outcome === 'released'
+        ? 0n
+        : settlement.outcome === 'assumed'
+          ? call.reserved
+          : this.#cost(call, object, settlement)
     for (const id of call.counters) this.#counters.add(this.#counters.byId(id), cost - counted.spent, -counted.held)
     this.#tallies.add(call, 0, 0, cost - counted.spent, -counted.held)
     if (object !== null && call.credentialId !== null && call.replayOf === null) {
@@ -550,8 +555,26 @@ export class SqliteLedger implements Ledger {
       else this.#sql.expose.run(call.credentialId, object, call.seq, cost)
     }
     const denial = settlement.denial
-    this.#sql.settle.run(settlement.outcome, cost, object, settlement.status, settlement.requestId, settlement.ms, now, denial ? 'deny' : null, denial?.code ?? null, denial?.rule ?? null, denial?.message ?? null, call.seq)
-    this.#entry(settlement.outcome, call.seq, cost, `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)}}`)
+    this.#sql.settle.run(
+      settlement.outcome,
+      cost,
+      object,
+      settlement.status,
+      settlement.requestId,
+      settlement.ms,
+      now,
+      denial ? 'deny' : null,
+      denial?.code ?? null,
+      denial?.rule ?? null,
+      denial?.message ?? null,
+      call.seq,
+    )
+    this.#entry(
+      settlement.outcome,
+      call.seq,
+      cost,
+      `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)}}`,
+    )
     this.#touched.push(call.seq)
     call.state = settlement.outcome
   }
@@ -559,7 +582,8 @@ export class SqliteLedger implements Ledger {
   /** What a successful call cost, and the give-back when its object counts for less than before. */
   #cost(call: OpenCall, object: string | null, settlement: Settlement): bigint {
     if (call.replayOf !== null) return 0n
-    if (object === null || call.credentialId === null || settlement.total === undefined) return settlement.amount ?? call.reserved
+    if (object === null || call.credentialId === null || settlement.total === undefined)
+      return settlement.amount ?? call.reserved
     // Only what certainly happened: were another call on the object turned away later, its part would count nowhere.
     const others = this.#sql.settledOn.get(call.credentialId, object) as bigint
     if (settlement.total >= others) return settlement.total - others
@@ -613,13 +637,43 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  #insert(seq: number, draft: CallDraft, decision: Decision, row: { now: number; state: CallState; reserved: bigint; replayOf: number | null; counters: readonly number[] }): void {
+  #insert(
+    seq: number,
+    draft: CallDraft,
+    decision: Decision,
+    row: { now: number; state: CallState; reserved: bigint; replayOf: number | null; counters: readonly number[] },
+  ): void {
     const { denial } = decision
     this.#sql.insertCall.run(
-      seq, row.now, draft.key.id, draft.key.rootId, draft.credentialId, draft.run, draft.runSource, draft.vendor, draft.surface, draft.method,
-      draft.path, draft.operation, draft.effect, draft.direction, row.state, draft.basis, row.replayOf === null ? draft.quoted : 0, row.reserved,
-      draft.customer, draft.object, draft.reason, draft.requestHash, row.replayOf, draft.lookUps, decision.verdict,
-      denial?.code ?? null, denial?.rule ?? null, denial?.message ?? null, row.counters.join(','),
+      seq,
+      row.now,
+      draft.key.id,
+      draft.key.rootId,
+      draft.credentialId,
+      draft.run,
+      draft.runSource,
+      draft.vendor,
+      draft.surface,
+      draft.method,
+      draft.path,
+      draft.operation,
+      draft.effect,
+      draft.direction,
+      row.state,
+      draft.basis,
+      row.replayOf === null ? draft.quoted : 0,
+      row.reserved,
+      draft.customer,
+      draft.object,
+      draft.reason,
+      draft.requestHash,
+      row.replayOf,
+      draft.lookUps,
+      decision.verdict,
+      denial?.code ?? null,
+      denial?.rule ?? null,
+      denial?.message ?? null,
+      row.counters.join(','),
     )
   }
 
@@ -687,12 +741,12 @@ export class SqliteLedger implements Ledger {
 
   async runs(page: Page, key?: string): Promise<Paged<RunRow>> {
     await this.flushed()
-    return this.#reports.runs(page, key === undefined ? undefined : this.#registry.key(key)?.rootId ?? key)
+    return this.#reports.runs(page, key === undefined ? undefined : (this.#registry.key(key)?.rootId ?? key))
   }
 
   async run(run: string, key?: string): Promise<RunRow | null> {
     await this.flushed()
-    return this.#reports.run(run, key === undefined ? undefined : this.#registry.key(key)?.rootId ?? key)
+    return this.#reports.run(run, key === undefined ? undefined : (this.#registry.key(key)?.rootId ?? key))
   }
 
   async entries(afterSeq: number, limit: number): Promise<readonly EntryRow[]> {
@@ -726,8 +780,17 @@ const writeName = (rootId: string, run: string, requestHash: string): string => 
 const NO_RATE = { count: 0, oldestAt: 0 }
 /** Refusals that come before the rate rule (contract §6): such a call was not counted against the rate. */
 const BEFORE_RATE: ReadonlySet<string> = new Set([
-  'key_revoked', 'key_expired', 'key_frozen', 'vendor_not_granted', 'request_malformed', 'request_ambiguous', 'operation_unknown',
-  'operation_not_allowed', 'effect_not_permitted', 'rate_limited', 'body_too_large',
+  'key_revoked',
+  'key_expired',
+  'key_frozen',
+  'vendor_not_granted',
+  'request_malformed',
+  'request_ambiguous',
+  'operation_unknown',
+  'operation_not_allowed',
+  'effect_not_permitted',
+  'rate_limited',
+  'body_too_large',
 ])
 
 const tallyOf = (draft: CallDraft, at: number): Tally => ({
@@ -751,62 +814,4 @@ function tightest(usage: Usage, reserved: bigint): Usd | null {
     if (least === null || left < least) least = left
   }
   return least === null ? null : usd(least < 0n ? 0n : least)
-}
-
-interface IdempotencyRow { hash: string; call_seq: number; request_hash: string; at: number; state: CallState }
-interface WriteRow { seq: number; at: number; root_id: string; run: string; request_hash: string; state: CallState }
-interface OpenRow {
-  at: bigint; key_id: string; root_id: string; run: string; vendor: string; operation: string | null; reserved: bigint; counters: string
-  credential_id: string | null; object: string | null; replay_of: bigint | null; state: CallState
-}
-
-type Statements = ReturnType<typeof statements>
-function statements(db: Database.Database) {
-  return {
-    begin: db.prepare('begin immediate'),
-    commit: db.prepare('commit'),
-    rollback: db.prepare('rollback'),
-    insertCall: db.prepare(
-      `insert into calls (seq, at, key_id, root_id, credential_id, run, run_source, vendor, surface, method, path, operation, effect, direction,
-         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
-    ),
-    mark: db.prepare(`insert into marks (name, seq) values ('oldest-open', ?) on conflict (name) do update set seq = excluded.seq`),
-    countDenial: db.prepare('update calls set count = count + 1 where seq = ?'),
-    settle: db.prepare(
-      `update calls set state = ?, settled = ?, object = ?, upstream_status = ?, upstream_request_id = ?, upstream_ms = ?, settled_at = ?,
-         verdict = coalesce(?, verdict), code = coalesce(?, code), rule = coalesce(?, rule), message = coalesce(?, message) where seq = ?`,
-    ),
-    returned: db.prepare('update calls set settled = settled - ? where seq = ?'),
-    open: db.prepare(
-      'select at, key_id, root_id, run, vendor, operation, reserved, counters, credential_id, object, replay_of, state from calls where seq = ?',
-    ).safeIntegers(),
-    insertEntry: db.prepare('insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)'),
-    findIdempotency: db.prepare(
-      'select i.hash, i.call_seq, c.request_hash, c.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.call_seq = ?',
-    ),
-    putIdempotency: db.prepare('insert into idempotency (call_seq, hash) values (?, ?)'),
-    recentWrites: db.prepare(`select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`),
-    write: db.prepare('select seq, at, root_id, run, request_hash, state from calls where seq = ?'),
-    recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
-    // Bounded, so that a ledger that slept for a month does not stop to forget it.
-    forgetIdempotency: db.prepare('delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)'),
-    // A call under way lends its reservation to no other: it may yet be turned away.
-    exposed: db.prepare(
-      `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
-       where e.credential_id = ? and e.object = ? and c.state <> 'reserved'`,
-    ).pluck().safeIntegers(),
-    settledOn: db.prepare(
-      `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
-       where e.credential_id = ? and e.object = ? and c.state = 'settled'`,
-    ).pluck().safeIntegers(),
-    exposures: db.prepare(
-      `select e.call_seq, e.amount from exposures e join calls c on c.seq = e.call_seq
-       where e.credential_id = ? and e.object = ? and e.amount > 0 and c.state = 'settled' order by e.call_seq desc`,
-    ).safeIntegers(),
-    expose: db.prepare(
-      'insert into exposures (credential_id, object, call_seq, amount) values (?, ?, ?, ?) on conflict do update set amount = excluded.amount',
-    ),
-    unexpose: db.prepare('delete from exposures where credential_id = ? and object = ? and call_seq = ?'),
-  }
 }

@@ -9,7 +9,13 @@ export interface Tally {
   readonly operation: string
 }
 
-interface Delta extends Tally { calls: number; denied: number; spent: bigint; held: bigint; lastAt: number }
+interface Delta extends Tally {
+  calls: number
+  denied: number
+  spent: bigint
+  held: bigint
+  lastAt: number
+}
 
 /** Sums for reports, gathered during a transaction and written once at its end. */
 export class Tallies {
@@ -51,7 +57,17 @@ export class Tallies {
   write(): void {
     for (const delta of this.#deltas.values()) {
       const { calls, denied, spent, held } = delta
-      this.#day.run(this.dayOf(delta.at), delta.keyId, delta.run, delta.vendor, delta.operation, calls, denied, spent, held)
+      this.#day.run(
+        this.dayOf(delta.at),
+        delta.keyId,
+        delta.run,
+        delta.vendor,
+        delta.operation,
+        calls,
+        denied,
+        spent,
+        held,
+      )
       this.#run.run(delta.run, delta.rootId, delta.vendor, calls, denied, spent, held, delta.at, delta.lastAt)
     }
     this.#deltas.clear()

@@ -4,8 +4,21 @@ import { callId } from './ids.js'
 
 const FAULTS_MAX = 100
 
-interface Entry { seq: bigint; at: bigint; kind: string; call_seq: bigint | null; amount: bigint; detail: string; hash: string }
-interface Projected { state: string; reserved: bigint; settled: bigint; counters: readonly number[] }
+interface Entry {
+  seq: bigint
+  at: bigint
+  kind: string
+  call_seq: bigint | null
+  amount: bigint
+  detail: string
+  hash: string
+}
+interface Projected {
+  state: string
+  reserved: bigint
+  settled: bigint
+  counters: readonly number[]
+}
 
 /**
  * Proves the book: the chain of entries is whole, and every call, counter and report equals what the entries say.
@@ -16,7 +29,8 @@ interface Projected { state: string; reserved: bigint; settled: bigint; counters
 export function verify(db: Database.Database): readonly string[] {
   const faults: string[] = []
   const fault = (text: string): void => void (faults.length < FAULTS_MAX && faults.push(text))
-  if (db.pragma('integrity_check(1)', { simple: true }) !== 'ok') return ['SQLite finds the file damaged (integrity_check).']
+  if (db.pragma('integrity_check(1)', { simple: true }) !== 'ok')
+    return ['SQLite finds the file damaged (integrity_check).']
   const calls = new Map<number, Projected>()
   const counters = new Map<number, { spent: bigint; held: bigint }>()
   const count = (ids: readonly number[], spent: bigint, held: bigint): void => {
@@ -32,7 +46,14 @@ export function verify(db: Database.Database): readonly string[] {
     const callSeq = entry.call_seq === null ? null : Number(entry.call_seq)
     if (seq !== next) fault(`Entry ${next} is missing: the next one is ${seq}.`)
     next = seq + 1
-    head = link(head, { seq, at: Number(entry.at), kind: entry.kind, callSeq, amount: entry.amount, detail: entry.detail })
+    head = link(head, {
+      seq,
+      at: Number(entry.at),
+      kind: entry.kind,
+      callSeq,
+      amount: entry.amount,
+      detail: entry.detail,
+    })
     if (head !== entry.hash) {
       fault(`Entry ${seq} does not match its hash: it, or one before it, was changed.`)
       head = entry.hash
@@ -59,28 +80,48 @@ export function verify(db: Database.Database): readonly string[] {
       }
     }
   }
-  for (const row of db.prepare('select seq, state, reserved, settled, counters from calls order by seq').safeIntegers().iterate() as Iterable<
-    { seq: bigint; state: string; reserved: bigint; settled: bigint; counters: string }
-  >) {
+  for (const row of db
+    .prepare('select seq, state, reserved, settled, counters from calls order by seq')
+    .safeIntegers()
+    .iterate() as Iterable<{ seq: bigint; state: string; reserved: bigint; settled: bigint; counters: string }>) {
     const seq = Number(row.seq)
     const call = calls.get(seq)
     calls.delete(seq)
     if (!call) fault(`${callId(seq)} has no entry.`)
-    else if (call.state !== row.state || call.reserved !== row.reserved || call.settled !== row.settled || call.counters.join(',') !== row.counters) {
-      fault(`${callId(seq)} is ${row.state} (${row.settled} micro-USD) but its entries say ${call.state} (${call.settled}).`)
+    else if (
+      call.state !== row.state ||
+      call.reserved !== row.reserved ||
+      call.settled !== row.settled ||
+      call.counters.join(',') !== row.counters
+    ) {
+      fault(
+        `${callId(seq)} is ${row.state} (${row.settled} micro-USD) but its entries say ${call.state} (${call.settled}).`,
+      )
     }
   }
-  for (const seq of db.prepare(STRANGERS).pluck().all(FAULTS_MAX) as number[]) fault(`${callId(seq)} names another key, run, vendor, operation or request than its entry.`)
+  for (const seq of db.prepare(STRANGERS).pluck().all(FAULTS_MAX) as number[])
+    fault(`${callId(seq)} names another key, run, vendor, operation or request than its entry.`)
   for (const seq of calls.keys()) fault(`${callId(seq)} has entries but no row.`)
-  for (const row of db.prepare('select id, counter, window, spent, held from counters').safeIntegers().all() as { id: bigint; counter: string; window: string; spent: bigint; held: bigint }[]) {
+  for (const row of db.prepare('select id, counter, window, spent, held from counters').safeIntegers().all() as {
+    id: bigint
+    counter: string
+    window: string
+    spent: bigint
+    held: bigint
+  }[]) {
     const sum = counters.get(Number(row.id)) ?? { spent: 0n, held: 0n }
     counters.delete(Number(row.id))
     if (sum.spent !== row.spent || sum.held !== row.held) {
-      fault(`The counter ${row.counter} in ${row.window} says ${row.spent} spent and ${row.held} held; its entries say ${sum.spent} and ${sum.held}.`)
+      fault(
+        `The counter ${row.counter} in ${row.window} says ${row.spent} spent and ${row.held} held; its entries say ${sum.spent} and ${sum.held}.`,
+      )
     }
   }
   for (const id of counters.keys()) fault(`Entries count on counter ${id}, which does not exist.`)
-  for (const [table, columns] of [['tallies', 'day, key_id, run, vendor, operation'], ['runs', 'run, root_id, vendor']] as const) {
+  for (const [table, columns] of [
+    ['tallies', 'day, key_id, run, vendor, operation'],
+    ['runs', 'run, root_id, vendor'],
+  ] as const) {
     const differing = db.prepare(SUMS(table, columns)).safeIntegers().get() as { n: bigint }
     if (differing.n > 0n) fault(`${differing.n} sums in ${table} differ from the calls they sum up.`)
   }

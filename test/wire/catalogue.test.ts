@@ -25,6 +25,8 @@ describe('a route', () => {
     parts: ['POST /v1/things/{id}/parts'],
     json: ['GET /v1/files/{Sid}.json'],
     text: ['GET /v1/files/{Sid}'],
+    rows: ['GET /v1/files/{Sid}.json/rows'],
+    pages: ['GET /v1/files/{Name}/pages/{Page}'],
     other: ['GET other.host/v1/things'],
   })
 
@@ -40,6 +42,9 @@ describe('a route', () => {
     ['GET /v1/files/a', ['text', { Sid: 'a' }]],
     ['GET /v1/files/.json', ['text', { Sid: '.json' }]],
     ['GET /v1/files/a.json.json', ['json', { Sid: 'a.json' }]],
+    ['GET /v1/files/a.json/rows', ['rows', { Sid: 'a' }]],
+    // The first placeholder fits and leads nowhere; what it held must not stay behind.
+    ['GET /v1/files/a.json/pages/2', ['pages', { Name: 'a.json', Page: '2' }]],
     ['GET other.host/v1/things', ['other', {}]],
     ['POST /v1/things', null],
     ['get /v1/things', null],

@@ -105,6 +105,8 @@ describe('what is refused', () => {
         'a[b]c=1',
         'a[[b]]=1',
         'a[b]]=1',
+        'a[b[c]=1',
+        'a[b][c[d]=1',
       ],
     ],
     [
@@ -125,6 +127,7 @@ describe('what is refused', () => {
         'a=\\',
         'a=b\n',
         '%EF%BB%BFa=1',
+        'a=%EF%BB%BF1',
       ],
     ],
     [
@@ -281,7 +284,7 @@ const hostile = fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join('
 const name = fc
   .tuple(
     fc.constantFrom('a', 'b', 'amount', 'metadata'),
-    fc.array(fc.constantFrom('[a]', '[b]', '[0]', '[1]', '[]', '[a b]'), { maxLength: 3 }),
+    fc.array(fc.constantFrom('[a]', '[b]', '[0]', '[1]', '[]', '[a b]', '[a[b]', '[a', 'b]'), { maxLength: 3 }),
   )
   .map(([base, segments]) => base + segments.join(''))
 const pair = fc.tuple(name, fc.string({ unit: 'binary', maxLength: 5 })).map(([key, value]) => {

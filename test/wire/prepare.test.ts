@@ -8,7 +8,10 @@ import { vendors } from '../../vendors/index.js'
 import { LONG, runs } from './runs.js'
 
 const runtime = (name: string, override: string | null = null): VendorRuntime =>
-  runtimeOf(vendors.find((each) => each.name === name)!, override)
+  runtimeOf(
+    vendors.find((each) => each.name === name)!,
+    override,
+  )
 const stripe = runtime('stripe')
 const twilio = runtime('twilio')
 const none: Content = { form: EMPTY, json: undefined, place: 'none' }

@@ -1,0 +1,64 @@
+import type { CallState } from '../contracts/call.js'
+import type { Tally } from './tallies.js'
+
+/** A call between its admission and its outcome. */
+export interface OpenCall extends Tally {
+  readonly seq: number
+  readonly reserved: bigint
+  readonly counters: readonly number[]
+  readonly credentialId: string | null
+  readonly object: string | null
+  readonly replayOf: number | null
+  /** Replays of this call that were admitted while it was under way and have not been turned away. */
+  replays: Set<number> | null
+  state: CallState
+  dispatched: boolean
+  /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
+  overlapped: boolean
+}
+
+/** The calls under way, in the order of their admission, and which of them are on the same vendor object. */
+export class OpenCalls {
+  readonly #calls = new Map<number, OpenCall>()
+  readonly #onObject = new Map<string, Set<OpenCall>>()
+
+  get(seq: number): OpenCall | undefined {
+    return this.#calls.get(seq)
+  }
+
+  all(): IterableIterator<OpenCall> {
+    return this.#calls.values()
+  }
+
+  /** No call before this one is under way; null when none is at all. */
+  oldest(): number | null {
+    for (const seq of this.#calls.keys()) return seq
+    return null
+  }
+
+  add(call: OpenCall): void {
+    this.#calls.set(call.seq, call)
+    if (call.object === null) return
+    const name = nameOf(call)
+    const others = this.#onObject.get(name)
+    if (others === undefined) {
+      this.#onObject.set(name, new Set([call]))
+      return
+    }
+    // One that this very commit has settled was answered before this call could leave, and is still in the set.
+    for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
+    others.add(call)
+  }
+
+  delete(seq: number): void {
+    const call = this.#calls.get(seq)
+    this.#calls.delete(seq)
+    if (call === undefined || call.object === null) return
+    const name = nameOf(call)
+    const others = this.#onObject.get(name)
+    others?.delete(call)
+    if (others?.size === 0) this.#onObject.delete(name)
+  }
+}
+
+const nameOf = (call: OpenCall): string => `${call.credentialId}\n${call.object}`

@@ -1,0 +1,103 @@
+import type Database from 'better-sqlite3'
+import type { CallState } from '../contracts/call.js'
+
+export interface IdempotencyRow {
+  hash: string
+  call_seq: number
+  request_hash: string
+  at: number
+  state: CallState
+}
+export interface WriteRow {
+  seq: number
+  at: number
+  root_id: string
+  run: string
+  request_hash: string
+  state: CallState
+}
+export interface OpenRow {
+  at: bigint
+  key_id: string
+  root_id: string
+  run: string
+  vendor: string
+  operation: string | null
+  reserved: bigint
+  counters: string
+  credential_id: string | null
+  object: string | null
+  replay_of: bigint | null
+  state: CallState
+}
+
+export type Statements = ReturnType<typeof statements>
+
+/** What an admission and a settlement run, prepared once. */
+export function statements(db: Database.Database) {
+  return {
+    begin: db.prepare('begin immediate'),
+    commit: db.prepare('commit'),
+    rollback: db.prepare('rollback'),
+    insertCall: db.prepare(
+      `insert into calls (seq, at, key_id, root_id, credential_id, run, run_source, vendor, surface, method, path, operation, effect, direction,
+         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
+    ),
+    mark: db.prepare(
+      `insert into marks (name, seq) values ('oldest-open', ?) on conflict (name) do update set seq = excluded.seq`,
+    ),
+    countDenial: db.prepare('update calls set count = count + 1 where seq = ?'),
+    settle: db.prepare(
+      `update calls set state = ?, settled = ?, object = ?, upstream_status = ?, upstream_request_id = ?, upstream_ms = ?, settled_at = ?,
+         verdict = coalesce(?, verdict), code = coalesce(?, code), rule = coalesce(?, rule), message = coalesce(?, message) where seq = ?`,
+    ),
+    returned: db.prepare('update calls set settled = settled - ? where seq = ?'),
+    open: db
+      .prepare(
+        'select at, key_id, root_id, run, vendor, operation, reserved, counters, credential_id, object, replay_of, state from calls where seq = ?',
+      )
+      .safeIntegers(),
+    insertEntry: db.prepare(
+      'insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    findIdempotency: db.prepare(
+      'select i.hash, i.call_seq, c.request_hash, c.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.call_seq = ?',
+    ),
+    putIdempotency: db.prepare('insert into idempotency (call_seq, hash) values (?, ?)'),
+    recentWrites: db.prepare(
+      `select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`,
+    ),
+    write: db.prepare('select seq, at, root_id, run, request_hash, state from calls where seq = ?'),
+    recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
+    // Bounded, so that a ledger that slept for a month does not stop to forget it.
+    forgetIdempotency: db.prepare(
+      'delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)',
+    ),
+    // A call under way lends its reservation to no other: it may yet be turned away.
+    exposed: db
+      .prepare(
+        `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and c.state <> 'reserved'`,
+      )
+      .pluck()
+      .safeIntegers(),
+    settledOn: db
+      .prepare(
+        `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and c.state = 'settled'`,
+      )
+      .pluck()
+      .safeIntegers(),
+    exposures: db
+      .prepare(
+        `select e.call_seq, e.amount from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and e.amount > 0 and c.state = 'settled' order by e.call_seq desc`,
+      )
+      .safeIntegers(),
+    expose: db.prepare(
+      'insert into exposures (credential_id, object, call_seq, amount) values (?, ?, ?, ?) on conflict do update set amount = excluded.amount',
+    ),
+    unexpose: db.prepare('delete from exposures where credential_id = ? and object = ? and call_seq = ?'),
+  }
+}
