@@ -14,28 +14,30 @@ export function page({ date, comparisons, growth }: Findings, directory: string)
   const [first] = comparisons
   const plan = first!.plan
   const fileSystem = fileSystemOf(directory)
-  const versions = first!.series.filter(({ name }) => name !== 'direct' && name !== 'raw').map(({ version }) => version)
+  const versions = new Set(
+    first!.series.filter(({ name }) => name !== 'direct' && name !== 'raw').map(({ version }) => version),
+  )
   const absent = [...new Set(comparisons.flatMap((each) => each.absent))]
   return `# Performance
 
 Written by \`npm run bench\` on ${date}. Run it on your machine: ratios carry over, absolute numbers do not.
 
 - Machine: ${describeMachine()}${fileSystem === '' ? '' : `, data on ${fileSystem}`}
-- Versions: Node ${process.versions.node}; ${versions.join('; ')}
+- Versions: Node ${process.versions.node}; ${[...versions].join('; ')}
 ${absent.map((reason) => `- Not in this run: ${reason}\n`).join('')}
 ## How it is measured
 
 Real sockets on loopback, every part in a process of its own, pinned to processors as the headings say. The vendor is a
-responder that answers at once with a payment intent of about 1,200 bytes. The load is ${plan.connections} keep-alive connections (then
-one), each of which sends its next request when it has the reply to the last: \`POST /v1/payment_intents\` with a form body
-and an idempotency key of its own. All targets get the same request, a payment confirmed at once, and all of them swap the key; all but
-spendgate then pass it on, and govern nothing. *An intent left open* is the same call without the confirmation: it costs
-a little more, because the ledger remembers what the object counts for until it is paid or cancelled.
+responder that answers at once with a payment intent of about 1,200 bytes. The load is ${plan.connections} keep-alive connections
+(then one), each of which sends its next request when it has the reply to the last: \`POST /v1/payment_intents\` with a
+form body and an idempotency key of its own. All targets get the same request, a payment confirmed at once, and all of
+them swap the key; all but ours then pass it on, and govern nothing. *An intent left open* is the same call without the
+confirmation, for which the ledger must also remember what the object counts for until it is paid or cancelled.
 
-spendgate runs as \`spendgate serve\` does: SQLite with \`synchronous=FULL\`, a policy with a daily cap, a cap a run, a limit
-a call, an allowlist of customers and one of currencies. Each call is parsed strictly, priced, decided, reserved **on disk
-before the first byte goes to the vendor**, settled from the vendor's reply, and leaves a hash-chained audit entry for
-each step.
+The server runs as \`spendgate serve\` does: SQLite with \`synchronous=FULL\`, a policy with a daily cap, a cap a run, a
+limit a call, an allowlist of customers and one of currencies. Each call is parsed strictly, priced, decided,
+reserved **on disk before the first byte goes to the vendor**, settled from the vendor's reply, and leaves a
+hash-chained audit entry for each step.
 
 All targets are alive at once and are measured in turn for ${(plan.windowMs / 1000).toFixed(1)} s, ${plan.rounds} rounds, in reverse order every second round. A
 ratio or a difference is taken within a round; the tables show medians over the rounds. Read differences under 10 % as
@@ -43,9 +45,10 @@ ties. *CPU s / 10k* is what the target's process used, all threads, for 10,000 c
 machine with neighbours, and p99 the least steady. *added µs* is against no proxy at all.
 
 ${comparisons.map(section).join('\n')}
-On two cores a request to an idle processor pays for waking it, which is most of what a single connection adds there; on
-one processor that cost is absent and only the work remains. *direct* is bounded by the load generator and the vendor,
-which share a processor, so ratios to it say little.
+With one connection on two cores every hop also pays for waking an idle processor; on one processor that cost is absent
+and only the work and the disk remain. The durable write is one \`fsync\` a commit, whose time is measured between the
+rounds on the same disk: where its range is wide, somebody else used the disk, and the latencies are theirs as well.
+*direct* is bounded by the load generator and the vendor, which share a processor, so ratios to it say little.
 ${growth.length === 0 ? '' : growthSection(growth)}
 ## What is not measured
 
@@ -53,8 +56,7 @@ ${growth.length === 0 ? '' : growthSection(growth)}
   everything above disappears.
 - Calls that need a look-up first (their cost is the vendor's reply), MCP, and refusals.
 - Loss of power. Durability is what \`fsync\` promises; the crash tests kill the process, not the machine.
-- Disks whose \`fsync\` takes milliseconds. Group commit shares one among all calls that wait, so throughput falls far
-  less than latency rises, but both do.
+- Disks whose \`fsync\` takes milliseconds. A call waits for one, and shares it with all that wait for the same commit.
 - Several nodes on PostgreSQL.
 `
 }

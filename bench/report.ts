@@ -69,7 +69,8 @@ export function figures(comparison: Comparison): Figure[] {
   const cpu = paired(comparison, 'spendgate', 'hono', 'many', (a, b) =>
     a.cpuPer10k === null || b.cpuPer10k === null ? null : a.cpuPer10k / b.cpuPer10k,
   )
-  const fsyncUs = median(durability.map((each) => each.fsyncUs))
+  const fsyncs = durability.map((each) => each.fsyncUs)
+  const fsyncUs = median(fsyncs)
   const added = (against: 'raw' | 'direct' | 'nginx'): number | null =>
     paired(comparison, 'spendgate', against, 'one', (a, b) => a.p50Us - b.p50Us)
   const beyond = median(
@@ -86,7 +87,12 @@ export function figures(comparison: Comparison): Figure[] {
       met: layout.name === 'one-cpu' ? null : throughput >= 1,
     },
     { what: 'CPU a call ÷ Hono + undici', value: ratio(cpu), goal: 'reported', met: null },
-    { what: 'one fsync of a 4 KiB append, p50', value: `${whole(fsyncUs)} µs`, goal: 'measured beside', met: null },
+    {
+      what: 'one fsync of a 4 KiB append, p50',
+      value: `${whole(fsyncUs)} µs (rounds: ${whole(Math.min(...fsyncs))} to ${whole(Math.max(...fsyncs))})`,
+      goal: 'measured beside',
+      met: null,
+    },
     {
       what: 'added p50 over raw node:http + undici, 1 connection',
       value: `${whole(added('raw'))} µs (one fsync ${beyond < 0 ? '−' : '+'} ${whole(Math.abs(beyond))})`,

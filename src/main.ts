@@ -115,7 +115,10 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 },
       agent.handle,
     )
-    agentServer.on('clientError', refuseUnreadable)
+    agentServer.on('clientError', (error, socket) => {
+      // Bytes after a whole request must not take away the answer to it: the vendor may have acted.
+      if (!agent.busy(socket as Socket)) refuseUnreadable(error, socket as Socket)
+    })
     const adminListener = getRequestListener(admin.fetch)
     const adminServer =
       config.tls === null

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
 import { Hono } from 'hono'
 import type { Match } from '../catalogue.js'
@@ -17,23 +18,43 @@ const BODY_BYTES_MAX = 256 * 1024
 const IN_FLIGHT_MAX = 4096
 const REASON_CHARS_MAX = 500
 
-interface NodeEnv { readonly Bindings: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse } }
+interface NodeEnv {
+  readonly Bindings: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse }
+}
+
+export interface AgentListener {
+  readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void
+  inFlight(): number
+  /** Whether a request that arrived whole on this connection is still to be answered. */
+  busy(socket: Socket): boolean
+}
 
 /**
  * The agent port: one Hono route a vendor, by prefix, under a run, and at the root. Handlers work on node's own
  * request and response, because the raw target, the raw headers and the exact bytes are what is judged; Hono's view
  * of a path is already decoded and normalised.
  */
-export function agentListener(engine: Engine): { readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void; inFlight(): number } {
+export function agentListener(engine: Engine): AgentListener {
   let inFlight = 0
-  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, named: Exchange['named'], rest: string, pathRun: string | null): void => {
+  const answering = new WeakMap<Socket, IncomingMessage>()
+  const serve = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    named: Exchange['named'],
+    rest: string,
+    pathRun: string | null,
+  ): void => {
     inFlight++
+    answering.set(incoming.socket, incoming)
     const exchange = new RestExchange(incoming, named, rest, pathRun)
     const under = inFlight > IN_FLIGHT_MAX ? Promise.resolve(overloaded(exchange, engine)) : govern(exchange, engine)
     under
       .catch((cause: unknown) => internalFault(cause, exchange, engine))
       .then((answer) => write(outgoing, answer))
-      .finally(() => inFlight--)
+      .finally(() => {
+        inFlight--
+        answering.delete(incoming.socket)
+      })
   }
 
   const app = new Hono<NodeEnv>({ getPath: (request) => request.url })
@@ -48,7 +69,13 @@ export function agentListener(engine: Engine): { readonly handle: (incoming: Inc
     app.all(`/run/:run/${name}/*`, (c) => {
       const target = c.req.raw.url
       const runEnds = target.indexOf('/', 5)
-      serve(c.env.incoming, c.env.outgoing, withHost(none, c.env.incoming, names), target.slice(runEnds + 1 + name.length), target.slice(5, runEnds))
+      serve(
+        c.env.incoming,
+        c.env.outgoing,
+        withHost(none, c.env.incoming, names),
+        target.slice(runEnds + 1 + name.length),
+        target.slice(5, runEnds),
+      )
       return SENT
     })
   }
@@ -65,6 +92,7 @@ export function agentListener(engine: Engine): { readonly handle: (incoming: Inc
 
   return {
     inFlight: () => inFlight,
+    busy: (socket) => answering.get(socket)?.complete === true,
     handle: (incoming, outgoing) => {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       void app.fetch({ method: 'POST', url: incoming.url ?? '' } as Request, { incoming, outgoing })
@@ -94,14 +122,26 @@ function withHost(named: Exchange['named'], incoming: IncomingMessage, names: re
 }
 
 function headerOf(raw: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < raw.length; i += 2) if (raw[i]!.length === name.length && raw[i]!.toLowerCase() === name) return raw[i + 1]
+  for (let i = 0; i < raw.length; i += 2)
+    if (raw[i]!.length === name.length && raw[i]!.toLowerCase() === name) return raw[i + 1]
   return undefined
 }
 
 /** Headers that may stand more than once, because nobody acts on them. Two of any other are two readings. */
 const REPEATABLE = new Set([
-  'accept', 'accept-encoding', 'accept-language', 'baggage', 'cache-control', 'connection', 'cookie', 'forwarded', 'pragma', 'tracestate',
-  'via', 'warning', 'x-forwarded-for',
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'baggage',
+  'cache-control',
+  'connection',
+  'cookie',
+  'forwarded',
+  'pragma',
+  'tracestate',
+  'via',
+  'warning',
+  'x-forwarded-for',
 ])
 
 class RestExchange implements Exchange {
@@ -127,7 +167,8 @@ class RestExchange implements Exchange {
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i]!.toLowerCase()
       if (this.#headers.has(name)) {
-        if (!REPEATABLE.has(name)) fault = { code: 'request_ambiguous', message: `The header ${name} stands more than once.` }
+        if (!REPEATABLE.has(name))
+          fault = { code: 'request_ambiguous', message: `The header ${name} stands more than once.` }
       } else this.#headers.set(name, raw[i + 1]!)
     }
     this.authorization = readAuthorization(this.#headers.get('authorization'))
@@ -178,11 +219,19 @@ class RestExchange implements Exchange {
     if (!Buffer.isBuffer(body)) return body
     const repeats = match?.operation.repeats
     if (this.method === 'GET' || this.method === 'DELETE' || this.method === 'HEAD') {
-      if (body.length > 0) return { code: 'request_ambiguous', message: `A ${this.method} has its parameters in the query; this one has a body too.` }
+      if (body.length > 0)
+        return {
+          code: 'request_ambiguous',
+          message: `A ${this.method} has its parameters in the query; this one has a body too.`,
+        }
       const form = parseForm(this.#query, repeats)
       return form instanceof Form ? { form, json: undefined, place: 'query' } : form
     }
-    if (this.#query !== '') return { code: 'request_ambiguous', message: `The parameters of a ${this.method} belong in its body; the query would be merged with them by some parsers.` }
+    if (this.#query !== '')
+      return {
+        code: 'request_ambiguous',
+        message: `The parameters of a ${this.method} belong in its body; the query would be merged with them by some parsers.`,
+      }
     if (body.length === 0) return { form: EMPTY, json: undefined, place: 'none' }
     const expected = match?.operation.body ?? vendor.body
     const fault = mediaTypeFault(this.#headers.get('content-type'), expected)
@@ -210,9 +259,14 @@ function readAuthorization(header: string | undefined): Authorization | null {
 
 function frameFault(headers: ReadonlyMap<string, string>): Fault | null {
   const encoding = headers.get('content-encoding')
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return { code: 'request_malformed', message: `A body with Content-Encoding ${printable(encoding)} is not accepted.` }
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    return {
+      code: 'request_malformed',
+      message: `A body with Content-Encoding ${printable(encoding)} is not accepted.`,
+    }
   const transfer = headers.get('transfer-encoding')
-  if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') return { code: 'request_malformed', message: `Transfer-Encoding ${printable(transfer)} is not accepted.` }
+  if (transfer !== undefined && transfer.toLowerCase() !== 'chunked')
+    return { code: 'request_malformed', message: `Transfer-Encoding ${printable(transfer)} is not accepted.` }
   if (headers.has('upgrade')) return { code: 'request_malformed', message: 'Protocol upgrades are not accepted.' }
   if (headers.has('x-http-method-override') || headers.has('x-http-method') || headers.has('x-method-override')) {
     return { code: 'request_ambiguous', message: 'A method-override header gives the request a second method.' }
@@ -224,15 +278,26 @@ const MEDIA = { form: 'application/x-www-form-urlencoded', json: 'application/js
 
 function mediaTypeFault(header: string | undefined, expected: 'form' | 'json'): Fault | null {
   const [type, ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase())
-  if (type === MEDIA[expected] && parameters.every((parameter) => parameter === 'charset=utf-8' || parameter === 'charset="utf-8"')) return null
+  if (
+    type === MEDIA[expected] &&
+    parameters.every((parameter) => parameter === 'charset=utf-8' || parameter === 'charset="utf-8"')
+  )
+    return null
   return {
     code: 'request_ambiguous',
     message: `The body must be ${MEDIA[expected]} (UTF-8), not «${printable(header ?? 'no media type')}».`,
   }
 }
 
-function readBody(incoming: IncomingMessage, headers: ReadonlyMap<string, string>, limit: number): Promise<Buffer | Fault> {
-  const tooLarge: Fault = { code: 'body_too_large', message: `The body is larger than the ${limit} bytes this operation may have. Do not retry.` }
+function readBody(
+  incoming: IncomingMessage,
+  headers: ReadonlyMap<string, string>,
+  limit: number,
+): Promise<Buffer | Fault> {
+  const tooLarge: Fault = {
+    code: 'body_too_large',
+    message: `The body is larger than the ${limit} bytes this operation may have. Do not retry.`,
+  }
   const declared = headers.get('content-length')
   if (declared === undefined && !headers.has('transfer-encoding')) return Promise.resolve(NOTHING)
   if (declared !== undefined && Number(declared) > limit) return Promise.resolve(tooLarge)
@@ -252,7 +317,8 @@ function readBody(incoming: IncomingMessage, headers: ReadonlyMap<string, string
 }
 
 const NOTHING = Buffer.alloc(0)
-const printable = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text).replace(/[^\x20-\x7e…]/g, '?')
+const printable = (text: string): string =>
+  (text.length > 200 ? `${text.slice(0, 200)}…` : text).replace(/[^\x20-\x7e…]/g, '?')
 
 function write(outgoing: ServerResponse, answer: Answer): void {
   if (outgoing.destroyed || outgoing.headersSent) return
@@ -267,18 +333,43 @@ function notFound(outgoing: ServerResponse): void {
 }
 
 function overloaded(exchange: Exchange, engine: Engine): Answer {
-  return refusal(shapeOf(exchange, engine), { code: 'overloaded', rule: 'overload', message: 'Too many calls are under way. Retry after a second.', retryAfterS: 1, retrySafe: true }, null, engine)
+  return refusal(
+    shapeOf(exchange, engine),
+    {
+      code: 'overloaded',
+      rule: 'overload',
+      message: 'Too many calls are under way. Retry after a second.',
+      retryAfterS: 1,
+      retrySafe: true,
+    },
+    null,
+    engine,
+  )
 }
 
 /** Faults of our own become an answer here and nowhere else. Before a reservation nothing was sent; after one it stands. */
 function internalFault(cause: unknown, exchange: Exchange, engine: Engine): Answer {
   const ledger = cause instanceof LedgerFault
-  engine.log('error', ledger ? 'ledger_fault' : 'internal_fault', { message: (cause as Error).message, stack: ledger ? undefined : (cause as Error).stack })
+  engine.log('error', ledger ? 'ledger_fault' : 'internal_fault', {
+    message: (cause as Error).message,
+    stack: ledger ? undefined : (cause as Error).stack,
+  })
   engine.metrics.count('spendgate_faults_total', `kind="${ledger ? 'ledger' : 'internal'}"`)
   const denial: Denial = ledger
-    ? { code: 'ledger_unavailable', rule: 'ledger', message: 'The ledger cannot write, so nothing is sent. Retry later; the operator has been told.', retryAfterS: 5 }
-    : { code: 'ledger_unavailable', rule: 'internal', message: 'An internal fault stopped this call. Retry later; the operator has been told.', retryAfterS: 5 }
+    ? {
+        code: 'ledger_unavailable',
+        rule: 'ledger',
+        message: 'The ledger cannot write, so nothing is sent. Retry later; the operator has been told.',
+        retryAfterS: 5,
+      }
+    : {
+        code: 'ledger_unavailable',
+        rule: 'internal',
+        message: 'An internal fault stopped this call. Retry later; the operator has been told.',
+        retryAfterS: 5,
+      }
   return refusal(shapeOf(exchange, engine), denial, null, engine)
 }
 
-const shapeOf = (exchange: Exchange, engine: Engine): VendorRuntime => shapeFor(exchange.named, identify(exchange.authorization, engine).form, engine)
+const shapeOf = (exchange: Exchange, engine: Engine): VendorRuntime =>
+  shapeFor(exchange.named, identify(exchange.authorization, engine).form, engine)

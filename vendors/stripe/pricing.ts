@@ -90,6 +90,10 @@ export function brings(
   return { quote: quoteOf(amount, basis), object }
 }
 
+/** What a created object comes to: a reply that shows less than was asked for is not believed. */
+export const atLeast = (asked: string | undefined, shown: string | null): string | null =>
+  asked && shown ? largerMinor(asked, shown) : shown
+
 /** What an object counts for after a successful call, from the reply. An amount that cannot be read changes nothing. */
 export function reached(
   question: Question,
@@ -108,6 +112,10 @@ export function reached(
  * request named is not believed: Stripe moves that much or refuses.
  */
 export function cost(question: Question, minor: string | null, currency: string | null): Outcome {
-  const amount = priceOf(question, minor && largerMinor(minor.replace(/^-/, ''), question.params.get('amount') ?? '0'), currency)
+  const amount = priceOf(
+    question,
+    minor && largerMinor(minor.replace(/^-/, ''), question.params.get('amount') ?? '0'),
+    currency,
+  )
   return typeof amount === 'string' ? {} : { amount: amount.settle }
 }

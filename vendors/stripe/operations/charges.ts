@@ -1,7 +1,7 @@
 import type { JsonObject, Operation } from '../../../src/contracts/vendor.js'
 import { find, ofOwner } from '../lookups.js'
 import { operation } from '../operation.js'
-import { brings, costs, FREE, plus, priceOf, reached } from '../pricing.js'
+import { atLeast, brings, costs, plus, priceOf, reached, FREE } from '../pricing.js'
 import { idIn, integer, text } from '../replies.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
 import { everybodys, ownedList, ownedRead } from './reads.js'
@@ -23,7 +23,13 @@ export const charges: readonly Operation[] = [
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
       }
     },
-    outcome: (reply, question) => reached(question, exposureOf(reply), integer(reply.amount), text(reply.currency)),
+    outcome: (reply, question) =>
+      reached(
+        question,
+        exposureOf(reply),
+        atLeast(question.params.get('amount'), integer(reply.amount)),
+        text(reply.currency),
+      ),
   }),
   operation({
     id: 'charges.update',

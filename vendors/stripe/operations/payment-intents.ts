@@ -1,7 +1,7 @@
 import type { JsonObject, Operation, Outcome, Question } from '../../../src/contracts/vendor.js'
 import { find, ofOwner } from '../lookups.js'
 import { operation } from '../operation.js'
-import { brings, costs, FREE, largerMinor, plus, priceOf, reached } from '../pricing.js'
+import { atLeast, brings, costs, largerMinor, plus, priceOf, reached, FREE } from '../pricing.js'
 import { integer, text } from '../replies.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
 import { everybodys, ownedList, ownedRead } from './reads.js'
@@ -32,8 +32,9 @@ export const paymentIntents: readonly Operation[] = [
     },
     // Nothing more can be asked of an intent that has succeeded at once, so no exposure is kept for it.
     outcome: (reply, question) => {
-      const reached = outcome(reply, question)
-      return reply.status === 'succeeded' && reached.total !== undefined ? { amount: reached.total } : reached
+      const total = atLeast(question.params.get('amount'), integer(reply.amount))
+      const made = reached(question, text(reply.id), total, text(reply.currency))
+      return reply.status === 'succeeded' && made.total !== undefined ? { amount: made.total } : made
     },
   }),
   operation({
