@@ -72,7 +72,8 @@ function assemble(base: PolicyDocument, version: number, layers: readonly Narrow
     perMinute: smallest(all.map((layer) => layer.rate_limit?.per_minute)) ?? null,
     budgets: all.flatMap((layer, index) => budgetsOf(layer, index === 0 ? '' : `narrowings[${index - 1}].`)),
     approvalAbove: smallest(all.map((layer) => amountOf(layer.approval?.above_usd))) ?? null,
-    duplicateWithinMs: largest(all.map((layer) => layer.duplicate_guard && durationMs(layer.duplicate_guard.within))) ?? null,
+    duplicateWithinMs:
+      largest(all.map((layer) => layer.duplicate_guard && durationMs(layer.duplicate_guard.within))) ?? null,
     requireReason: all.some((layer) => layer.require_reason === true),
     vendors: new Map(Object.keys(base.vendors ?? {}).map((vendor) => [vendor, vendorPolicy(vendor, all)])),
   })

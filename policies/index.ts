@@ -42,7 +42,8 @@ const RULES: readonly SpokenRule[] = [
   runBudgets,
   dailyCap,
   otherBudgets,
-  idempotency, duplicate,
+  idempotency,
+  duplicate,
   approval,
 ]
 

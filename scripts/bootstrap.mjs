@@ -18,9 +18,13 @@ const [verb, ...rest] = process.argv.slice(2)
 const verbs = {
   start: () => run(process.execPath, ['--enable-source-maps', 'dist/src/cli/index.js', 'serve', ...rest]),
   check: () => check(),
-  test: () => (check() || run(process.execPath, [tool('vitest/vitest.mjs'), 'run', ...rest])),
+  test: () => check() || vitest(rest),
   bench: () => run(process.execPath, ['dist/bench/index.js', ...rest]),
-  crash: () => run(process.execPath, [tool('vitest/vitest.mjs'), 'run', 'test/crash'], { SPENDGATE_CRASH_CYCLES: process.env.SPENDGATE_CRASH_CYCLES ?? '1000' }),
+  // Longer campaigns; `npm test` has a small gate of each.
+  crash: () => vitest(['test/crash'], { SPENDGATE_CRASH_CYCLES: process.env.SPENDGATE_CRASH_CYCLES ?? '1000' }),
+  fuzz: () =>
+    vitest(['test/wire', 'test/policies'], { SPENDGATE_FUZZ_RUNS: process.env.SPENDGATE_FUZZ_RUNS ?? '100000' }),
+  'vendor-tables': () => run(process.execPath, ['scripts/vendor-tables.mjs']),
 }
 if (!verbs[verb]) {
   say(`unknown script «${verb}»; there are ${Object.keys(verbs).join(', ')}.`)
@@ -44,7 +48,9 @@ function install() {
     .update(process.versions.modules)
     .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  say('installing packages. Where no ready-made SQLite binding can be had it is compiled, which takes a minute or two …')
+  say(
+    'installing packages. Where no ready-made SQLite binding can be had it is compiled, which takes a minute or two …',
+  )
   const env = { ...process.env, npm_config_fund: 'false', npm_config_audit: 'false' }
   // node-gyp would download Node's headers; those beside the running Node are the right ones already.
   const prefix = join(dirname(process.execPath), '..')
@@ -59,7 +65,16 @@ function install() {
 
 function build() {
   const built = join(root, 'dist', '.built')
-  const sources = ['src', 'vendors', 'policies', 'fixtures', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+  const sources = [
+    'src',
+    'vendors',
+    'policies',
+    'fixtures',
+    'bench',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package-lock.json',
+  ]
   const newest = Math.max(...sources.map((name) => newestIn(join(root, name))))
   if (existsSync(built) && statSync(built).mtimeMs >= newest) return
   say('building …')
@@ -75,12 +90,20 @@ function newestIn(path) {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))))
 }
 
+function vitest(args, env) {
+  return run(process.execPath, [tool('vitest/vitest.mjs'), 'run', ...args], env)
+}
+
 function tool(path) {
   return join(root, 'node_modules', path)
 }
 
 function run(command, args, extra = {}) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...extra } })
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...extra },
+  })
   if (error) say(error.message)
   return status ?? (signal === 'SIGINT' ? 130 : 1)
 }

@@ -32,7 +32,11 @@ export class Catalogue {
     const params: Record<string, string> = {}
     end.names.forEach((name, i) => (params[name] = values[i]!))
     const { operation } = end
-    return { operation, params, aliases: operation.routes.length === 1 ? NONE : aliasesOf(operation, `${method} ${path}`, params) }
+    return {
+      operation,
+      params,
+      aliases: operation.routes.length === 1 ? NONE : aliasesOf(operation, `${method} ${path}`, params),
+    }
   }
 
   #add(route: string, operation: Operation): void {
@@ -40,7 +44,8 @@ export class Catalogue {
     const names: string[] = []
     let at = this.#root
     for (const segment of [method, ...path.split('/')]) at = step(at, segment, names)
-    if (at.end !== null) throw new Error(`two operations have the route ${route}: ${at.end.operation.id} and ${operation.id}`)
+    if (at.end !== null)
+      throw new Error(`two operations have the route ${route}: ${at.end.operation.id} and ${operation.id}`)
     at.end = { operation, names }
   }
 }

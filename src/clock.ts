@@ -35,9 +35,11 @@ export class SystemClock implements Clock {
   /** Why the wall clock is not to be trusted with a daily cap, as a sentence; null when it is. */
   suspect(): string | null {
     const now = Date.now()
-    if (now < this.#notBefore - BACK_MS) return `The clock says ${new Date(now).toISOString()}, before the ledger's last call at ${new Date(this.#notBefore).toISOString()}.`
+    if (now < this.#notBefore - BACK_MS)
+      return `The clock says ${new Date(now).toISOString()}, before the ledger's last call at ${new Date(this.#notBefore).toISOString()}.`
     const expected = this.#startedAt + performance.now() - this.#startedMonotonic
-    if (now - expected > JUMP_MS) return `The clock jumped to ${new Date(now).toISOString()} while the server ran. Restart it to confirm the time.`
+    if (now - expected > JUMP_MS)
+      return `The clock jumped to ${new Date(now).toISOString()} while the server ran. Restart it to confirm the time.`
     return null
   }
 }

@@ -21,7 +21,8 @@ export interface Config {
   /** Where secrets come from; read once at start by custody. */
   readonly secrets: Readonly<Partial<Record<SecretName, string>>>
 }
-type SecretName = 'SPENDGATE_ADMIN_TOKEN' | 'SPENDGATE_ADMIN_TOKEN_FILE' | 'SPENDGATE_MASTER_KEY' | 'SPENDGATE_MASTER_KEY_FILE'
+type SecretName =
+  'SPENDGATE_ADMIN_TOKEN' | 'SPENDGATE_ADMIN_TOKEN_FILE' | 'SPENDGATE_MASTER_KEY' | 'SPENDGATE_MASTER_KEY_FILE'
 
 /** Everything wrong with the configuration, in one message. */
 export class ConfigFault extends Error {
@@ -34,15 +35,30 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /** Names of flags and variables, for help texts: `--admin-port` is SPENDGATE_ADMIN_PORT. */
 export const SETTINGS = [
-  'host', 'port', 'admin-host', 'admin-port', 'admin-host-names', 'data-dir', 'tls-cert', 'tls-key', 'stripe-upstream', 'twilio-upstream', 'resend-upstream',
-  'upstream-timeout-ms', 'drain-ms', 'log-level',
+  'host',
+  'port',
+  'admin-host',
+  'admin-port',
+  'admin-host-names',
+  'data-dir',
+  'tls-cert',
+  'tls-key',
+  'stripe-upstream',
+  'twilio-upstream',
+  'resend-upstream',
+  'upstream-timeout-ms',
+  'drain-ms',
+  'log-level',
 ] as const
 
 /**
  * @param flags kebab-case names without dashes; a flag wins over its variable
  * @throws ConfigFault naming every fault at once
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, string | undefined>> = {}): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {},
+): Config {
   const faults: string[] = []
   const value = (name: (typeof SETTINGS)[number]): string | undefined => flags[name] ?? env[variable(name)]
   const port = (name: 'port' | 'admin-port', fallback: number): number => whole(name, fallback, 0, 65_535)
@@ -68,15 +84,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
       `The admin listener may leave loopback (${adminHost}) only with TLS: set SPENDGATE_TLS_CERT and SPENDGATE_TLS_KEY, or accept plain HTTP with --insecure-admin.`,
     )
   }
-  if (env.DATABASE_URL) faults.push('DATABASE_URL is set, but this version keeps its ledger in SQLite only. Unset it; the ledger lives in SPENDGATE_DATA_DIR.')
+  if (env.DATABASE_URL)
+    faults.push(
+      'DATABASE_URL is set, but this version keeps its ledger in SQLite only. Unset it; the ledger lives in SPENDGATE_DATA_DIR.',
+    )
   const logLevel = value('log-level') ?? 'info'
-  if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number])) faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
+  if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number]))
+    faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
   const config: Config = {
     host: value('host') ?? '127.0.0.1',
     port: port('port', 4242),
     adminHost,
     adminPort: port('admin-port', 4243),
-    adminHostNames: (value('admin-host-names') ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''),
+    adminHostNames: (value('admin-host-names') ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
     tls,
     dataDir: dataDirOf(env, value('data-dir')),
     upstreams,
@@ -105,15 +128,20 @@ export function dataDirOf(env: Readonly<Record<string, string | undefined>>, fla
 }
 
 const variable = (name: string): string => `SPENDGATE_${name.toUpperCase().replaceAll('-', '_')}`
-const pick = (env: Readonly<Record<string, string | undefined>>, name: SecretName): Partial<Record<SecretName, string>> =>
-  env[name] ? { [name]: env[name] } : {}
+const pick = (
+  env: Readonly<Record<string, string | undefined>>,
+  name: SecretName,
+): Partial<Record<SecretName, string>> => (env[name] ? { [name]: env[name] } : {})
 
 function upstreamFault(text: string): string | null {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `must be an origin such as https://api.stripe.com, not «${text}».`
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') return `must be an origin without path, query or credentials, not «${text}».`
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    return `must be an origin such as https://api.stripe.com, not «${text}».`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '')
+    return `must be an origin without path, query or credentials, not «${text}».`
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (url.protocol === 'http:' && !LOOPBACK.has(host)) return `may use plain http only to loopback, not to «${url.hostname}»: the real key would travel in the clear.`
+  if (url.protocol === 'http:' && !LOOPBACK.has(host))
+    return `may use plain http only to loopback, not to «${url.hostname}»: the real key would travel in the clear.`
   return null
 }
 

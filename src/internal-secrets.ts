@@ -21,11 +21,13 @@ export async function internalSecrets(ledger: Ledger, vault: Vault): Promise<Int
     sealed = vault.seal(INTERNAL, fresh)
     await ledger.putSetting(INTERNAL_SETTING, sealed, 'start')
   }
-  if (typeof sealed !== 'string') throw new SealFault('the ledger holds no readable internal secrets. Restore a backup.')
+  if (typeof sealed !== 'string')
+    throw new SealFault('the ledger holds no readable internal secrets. Restore a backup.')
   const parts = vault.open(INTERNAL, sealed)
   const namespaceKey = Buffer.from(parts.namespace!, 'base64')
   return {
     digest: new KeyDigest(Buffer.from(parts.pepper!, 'base64')),
-    namespace: (principal, clientKey) => `sg_${createHmac('sha256', namespaceKey).update(`${principal}\n${clientKey}`).digest('base64url')}`,
+    namespace: (principal, clientKey) =>
+      `sg_${createHmac('sha256', namespaceKey).update(`${principal}\n${clientKey}`).digest('base64url')}`,
   }
 }

@@ -32,20 +32,36 @@ export async function resolve(
   let explained = first
   let count = 0
   while ('lookUp' in explained) {
-    if (count === LOOK_UPS_MAX) return { explanation: UNKNOWN(`It would take more than ${LOOK_UPS_MAX} look-ups to find out.`), denial: null, count }
+    if (count === LOOK_UPS_MAX)
+      return {
+        explanation: UNKNOWN(`It would take more than ${LOOK_UPS_MAX} look-ups to find out.`),
+        denial: null,
+        count,
+      }
     const request = requestFor(explained, runtime)
-    if (request === null) return { explanation: UNKNOWN('An id in the request is not one the vendor would have given.'), denial: null, count }
+    if (request === null)
+      return {
+        explanation: UNKNOWN('An id in the request is not one the vendor would have given.'),
+        denial: null,
+        count,
+      }
     count++
     const headers = upstreamRequest(request, runtime, credential.authorization, () => undefined, null)
     const result = await upstream.send(headers, gate)
     if (result.kind === 'withheld') return { explanation: null, denial: result.because, count }
-    if (result.kind === 'fault') return failed(`a look-up at ${runtime.vendor.name} failed (${result.timedOut ? 'timed out' : 'no answer'})`, count)
+    if (result.kind === 'fault')
+      return failed(
+        `a look-up at ${runtime.vendor.name} failed (${result.timedOut ? 'timed out' : 'no answer'})`,
+        count,
+      )
     if (result.status === 404) explained = explained.then(null)
     else if (result.status >= 200 && result.status < 300) {
       const reply = result.body.length > REPLY_BYTES_MAX ? null : objectIn(result.body)
-      if (reply === null) return failed(`a look-up at ${runtime.vendor.name} gave a reply that could not be read`, count)
+      if (reply === null)
+        return failed(`a look-up at ${runtime.vendor.name} gave a reply that could not be read`, count)
       explained = explained.then(reply)
-    } else if (result.status >= 500 || result.status === 429) return failed(`a look-up at ${runtime.vendor.name} was answered ${result.status}`, count)
+    } else if (result.status >= 500 || result.status === 429)
+      return failed(`a look-up at ${runtime.vendor.name} was answered ${result.status}`, count)
     // Refused or malformed: the credential may not see the object, which is as good as its not existing.
     else explained = explained.then(null)
   }
@@ -55,7 +71,12 @@ export async function resolve(
 function requestFor(step: LookUp, runtime: VendorRuntime) {
   const { method = 'GET', path, params = [] } = step.lookUp
   const slash = path.indexOf('/')
-  if (slash < 0 || !isCanonicalPath(path.slice(slash)) || (slash > 0 && !runtime.vendor.hosts.includes(path.slice(0, slash)))) return null
+  if (
+    slash < 0 ||
+    !isCanonicalPath(path.slice(slash)) ||
+    (slash > 0 && !runtime.vendor.hosts.includes(path.slice(0, slash)))
+  )
+    return null
   const form = params.length === 0 ? EMPTY : new Form(params)
   // Our own rules bind us too: an id with brackets or control characters in it must not become another parameter.
   if (params.length > 0 && !(parseForm(form.serialise()) instanceof Form)) return null
@@ -77,6 +98,11 @@ function failed(what: string, count: number): Resolved {
   return {
     explanation: null,
     count,
-    denial: { code: 'upstream_unavailable', rule: 'look-up', message: `Nothing was sent: ${what}, so the amount or the customer could not be found out.`, retrySafe: true },
+    denial: {
+      code: 'upstream_unavailable',
+      rule: 'look-up',
+      message: `Nothing was sent: ${what}, so the amount or the customer could not be found out.`,
+      retrySafe: true,
+    },
   }
 }

@@ -29,7 +29,10 @@ export class Tables {
     this.#ledger = ledger
     this.#clock = clock
     this.#shipped = new Map(vendors.map((vendor) => [vendor.name, vendor.prices]))
-    this.rates = { convert: (minor, exponent, currency) => this.#convert(minor, exponent, currency), why: (currency) => this.#why(currency) }
+    this.rates = {
+      convert: (minor, exponent, currency) => this.#convert(minor, exponent, currency),
+      why: (currency) => this.#why(currency),
+    }
     this.reload()
   }
 
@@ -65,8 +68,10 @@ export class Tables {
 
   #why(currency: string): string {
     const name = currency.toUpperCase()
-    if (this.#table === null) return `No exchange rates are set, so an amount in ${name} cannot be counted in USD (operator: spendgate rates set).`
-    if (stale(this.#table, this.#clock)) return `The exchange rates of ${this.#table.as_of} are older than ${this.#table.max_age_days} days (operator: spendgate rates set).`
+    if (this.#table === null)
+      return `No exchange rates are set, so an amount in ${name} cannot be counted in USD (operator: spendgate rates set).`
+    if (stale(this.#table, this.#clock))
+      return `The exchange rates of ${this.#table.as_of} are older than ${this.#table.max_age_days} days (operator: spendgate rates set).`
     return `No exchange rate is set for ${name} (operator: spendgate rates set).`
   }
 }
@@ -100,8 +105,10 @@ class Priced implements Prices {
   }
 
   why(what: string): string {
-    if (this.#table === null) return `No price table is set, so ${what} has no price (operator: spendgate prices import).`
-    if (stale(this.#table, this.#clock)) return `The price table of ${this.#table.as_of} is older than ${this.#table.max_age_days} days, so ${what} has no price (operator: spendgate prices import).`
+    if (this.#table === null)
+      return `No price table is set, so ${what} has no price (operator: spendgate prices import).`
+    if (stale(this.#table, this.#clock))
+      return `The price table of ${this.#table.as_of} is older than ${this.#table.max_age_days} days, so ${what} has no price (operator: spendgate prices import).`
     return `The price table has no price for ${what} (operator: spendgate prices import).`
   }
 

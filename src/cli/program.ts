@@ -144,7 +144,7 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
 
   const demo = program
     .command('demo')
-    .description('start vendor simulators, an agent that goes wrong on purpose, and the dashboard')
+    .description('start vendor simulators and an agent that goes wrong on purpose; needs no account')
     .option('--stay', 'keep serving after the story')
   lazily(demo, async () => (await import('./verbs/demo.js')).demo)
 

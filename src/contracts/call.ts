@@ -54,14 +54,40 @@ export interface Call {
 }
 
 export type DenialCode =
-  | 'key_unknown' | 'key_revoked' | 'key_expired' | 'real_key_presented'
-  | 'key_frozen' | 'vendor_not_granted' | 'request_malformed' | 'request_ambiguous' | 'operation_unknown'
-  | 'operation_not_allowed' | 'effect_not_permitted' | 'account_not_allowed' | 'customer_not_allowed'
-  | 'recipient_not_allowed' | 'sender_not_allowed' | 'beneficiary_not_allowed' | 'url_not_allowed'
-  | 'currency_not_allowed' | 'amount_unknown' | 'amount_over_limit' | 'run_cap_exceeded' | 'daily_cap_exceeded'
-  | 'budget_exceeded' | 'duplicate_call' | 'idempotency_mismatch' | 'reason_required' | 'approval_required'
-  | 'body_too_large' | 'rate_limited' | 'ledger_unavailable' | 'overloaded' | 'clock_suspect'
-  | 'upstream_unavailable' | 'upstream_timeout'
+  | 'key_unknown'
+  | 'key_revoked'
+  | 'key_expired'
+  | 'real_key_presented'
+  | 'key_frozen'
+  | 'vendor_not_granted'
+  | 'request_malformed'
+  | 'request_ambiguous'
+  | 'operation_unknown'
+  | 'operation_not_allowed'
+  | 'effect_not_permitted'
+  | 'account_not_allowed'
+  | 'customer_not_allowed'
+  | 'recipient_not_allowed'
+  | 'sender_not_allowed'
+  | 'beneficiary_not_allowed'
+  | 'url_not_allowed'
+  | 'currency_not_allowed'
+  | 'amount_unknown'
+  | 'amount_over_limit'
+  | 'run_cap_exceeded'
+  | 'daily_cap_exceeded'
+  | 'budget_exceeded'
+  | 'duplicate_call'
+  | 'idempotency_mismatch'
+  | 'reason_required'
+  | 'approval_required'
+  | 'body_too_large'
+  | 'rate_limited'
+  | 'ledger_unavailable'
+  | 'overloaded'
+  | 'clock_suspect'
+  | 'upstream_unavailable'
+  | 'upstream_timeout'
 
 /** Why a call was not let through. A value, never thrown. */
 export interface Denial {
@@ -77,10 +103,17 @@ export interface Denial {
 }
 
 const STATUS: Partial<Record<DenialCode, number>> = {
-  key_unknown: 401, key_revoked: 401, key_expired: 401, real_key_presented: 401,
-  body_too_large: 413, rate_limited: 429,
-  ledger_unavailable: 503, overloaded: 503, clock_suspect: 503,
-  upstream_unavailable: 502, upstream_timeout: 504,
+  key_unknown: 401,
+  key_revoked: 401,
+  key_expired: 401,
+  real_key_presented: 401,
+  body_too_large: 413,
+  rate_limited: 429,
+  ledger_unavailable: 503,
+  overloaded: 503,
+  clock_suspect: 503,
+  upstream_unavailable: 502,
+  upstream_timeout: 504,
 }
 
 /** HTTP status of a denial (contract §6). 403 unless the table says otherwise; a vendor may need another (Twilio and 429). */

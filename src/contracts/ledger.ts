@@ -27,14 +27,22 @@ export interface Ledger {
   /** Counts what a key and its descendants have spent or hold, since each budget's window began, on these budgets as well. */
   carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void>
   /** Revokes the key and every descendant. Repeated: the first reply. `inFlight` names calls whose bytes had already left. */
-  revoke(id: string, reason: string | null, actor: string): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }>
+  revoke(
+    id: string,
+    reason: string | null,
+    actor: string,
+  ): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }>
   freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void>
   unfreeze(scope: FreezeScope, actor: string): Promise<void>
   freezes(): readonly { readonly scope: FreezeScope; readonly at: number; readonly reason: string | null }[]
 
   credentials(): readonly CredentialRecord[]
   credential(id: string): CredentialRecord | null
-  putCredential(record: CredentialRecord, action: 'credential.added' | 'credential.rotated', actor: string): Promise<void>
+  putCredential(
+    record: CredentialRecord,
+    action: 'credential.added' | 'credential.rotated',
+    actor: string,
+  ): Promise<void>
   /** Refuses (LedgerConflict) while an unexpired, unrevoked key needs it. */
   removeCredential(id: string, actor: string): Promise<void>
 
@@ -88,12 +96,22 @@ export interface Ledger {
   close(): Promise<void>
 }
 
-export class LedgerFault extends Error { override readonly name = 'LedgerFault' }
+export class LedgerFault extends Error {
+  override readonly name = 'LedgerFault'
+}
 /** What was asked contradicts what is stored (a name taken, a credential in use). The message is for the operator. */
-export class LedgerConflict extends Error { override readonly name = 'LedgerConflict' }
+export class LedgerConflict extends Error {
+  override readonly name = 'LedgerConflict'
+}
 
-export interface Page { readonly limit: number; readonly cursor?: string }
-export interface Paged<T> { readonly rows: readonly T[]; readonly next: string | null }
+export interface Page {
+  readonly limit: number
+  readonly cursor?: string
+}
+export interface Paged<T> {
+  readonly rows: readonly T[]
+  readonly next: string | null
+}
 
 export type FreezeScope = { readonly kind: 'all' } | { readonly kind: 'key' | 'run' | 'vendor'; readonly value: string }
 
@@ -239,10 +257,21 @@ export interface CallRow {
   readonly settledAt: number | null
 }
 
-export interface CallFilter { readonly key?: string; readonly run?: string; readonly vendor?: string; readonly state?: CallState }
+export interface CallFilter {
+  readonly key?: string
+  readonly run?: string
+  readonly vendor?: string
+  readonly state?: CallState
+}
 
 export type SpendBy = 'run' | 'key' | 'vendor' | 'operation' | 'day'
-export interface SpendRow { readonly by: string; readonly spent: Usd; readonly held: Usd; readonly calls: number; readonly denied: number }
+export interface SpendRow {
+  readonly by: string
+  readonly spent: Usd
+  readonly held: Usd
+  readonly calls: number
+  readonly denied: number
+}
 export interface RunRow {
   readonly run: string
   readonly keyId: string

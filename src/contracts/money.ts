@@ -26,7 +26,10 @@ export function parseUsd(text: string): Usd | null {
 export function formatUsd(amount: Usd): string {
   const negative = amount < 0n
   const micro = negative ? -amount : amount
-  const fraction = (micro % MICRO).toString().padStart(6, '0').replace(/0{1,4}$/, '')
+  const fraction = (micro % MICRO)
+    .toString()
+    .padStart(6, '0')
+    .replace(/0{1,4}$/, '')
   return `${negative ? '-' : ''}${micro / MICRO}.${fraction}`
 }
 

@@ -74,7 +74,10 @@ export interface Budget {
 }
 
 /** What a budget counter holds. spent = settled + assumed; held = reserved. */
-export interface Counted { readonly spent: Usd; readonly held: Usd }
+export interface Counted {
+  readonly spent: Usd
+  readonly held: Usd
+}
 
 /** What stands in the ledger at the moment of deciding. Read inside the transaction. */
 export interface Usage {
@@ -119,7 +122,13 @@ export interface Rule {
   readonly unwaivable?: true
   check(call: Call, usage: Usage, policies: readonly Policy[]): RuleDenial | null
 }
-export interface RuleDenial { readonly code: DenialCode; readonly message: string; readonly policy?: Policy; readonly enforce?: boolean; readonly retryAfterS?: number }
+export interface RuleDenial {
+  readonly code: DenialCode
+  readonly message: string
+  readonly policy?: Policy
+  readonly enforce?: boolean
+  readonly retryAfterS?: number
+}
 
 /** A fault in a document: where, and a sentence with a suggestion where one is near. */
 export interface Fault {
@@ -144,13 +153,24 @@ export interface Level {
 /** Everything the engine needs of `policies/`. One implementation; an interface so that the engine knows no rule by name. */
 export interface Judge {
   /** Parses and checks a document, YAML or JSON text. `document` is plain JSON, ready to store. */
-  parse(text: string, file: string | null): { readonly ok: true; readonly name: string; readonly document: unknown } | { readonly ok: false; readonly faults: readonly Fault[] }
+  parse(
+    text: string,
+    file: string | null,
+  ):
+    | { readonly ok: true; readonly name: string; readonly document: unknown }
+    | { readonly ok: false; readonly faults: readonly Fault[] }
   /** Checks a partial document used for narrowing. */
-  parseNarrowing(patch: unknown): { readonly ok: true; readonly patch: unknown } | { readonly ok: false; readonly faults: readonly Fault[] }
+  parseNarrowing(
+    patch: unknown,
+  ): { readonly ok: true; readonly patch: unknown } | { readonly ok: false; readonly faults: readonly Fault[] }
   /** Compiles a stored document and its narrowings, oldest first: each can only tighten. Throws on a document `parse` would refuse. */
   compile(document: unknown, version: number, narrowings: readonly unknown[]): Policy
   /** Every counter a call is held against, for the key and its ancestors (calling key first), each once with its smallest cap. */
-  budgets(levels: readonly Level[], call: { readonly vendor: string; readonly credentialId: string | null }, nowMs: number): Budget[]
+  budgets(
+    levels: readonly Level[],
+    call: { readonly vendor: string; readonly credentialId: string | null },
+    nowMs: number,
+  ): Budget[]
   /** Rules up to and including `rate`, for the moment before look-ups: what may not go on must not cause a read either. */
   screen(call: Call, usage: Usage, policies: readonly Policy[]): Denial | null
   /** All rules in the order of contract §6. */

@@ -2,7 +2,9 @@ import type { Denial, Direction, Effect, Quote, Subjects } from './call.js'
 import type { Rates, Usd } from './money.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
-export interface JsonObject { readonly [key: string]: Json | undefined }
+export interface JsonObject {
+  readonly [key: string]: Json | undefined
+}
 
 /**
  * Parameters of a request after strict parsing: the query of a GET or DELETE, the form of a POST. One reading
@@ -87,7 +89,11 @@ export interface Explanation {
  * `then` gets the parsed 2xx reply, or null when the vendor says the object does not exist (404).
  */
 export interface LookUp {
-  readonly lookUp: { readonly method?: 'GET' | 'POST'; readonly path: string; readonly params?: readonly (readonly [string, string])[] }
+  readonly lookUp: {
+    readonly method?: 'GET' | 'POST'
+    readonly path: string
+    readonly params?: readonly (readonly [string, string])[]
+  }
   then(reply: JsonObject | null): Explained
 }
 export type Explained = Explanation | LookUp
@@ -179,7 +185,11 @@ export interface Vendor {
   /** Subjects every call of this vendor has (accounts named by header or path), merged over the operation's own. */
   common?(question: Question): { readonly subjects: Subjects; readonly refuse?: Pick<Denial, 'code' | 'message'> }
   /** The vendor's own error shape. `status` is statusOf(code) unless the vendor's clients misread it. */
-  refuse(denial: Denial): { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: JsonObject }
+  refuse(denial: Denial): {
+    readonly status: number
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: JsonObject
+  }
   /** What a non-2xx reply means for the money: `released` only when the vendor thereby says nothing was executed. */
   verdict(status: number): 'released' | 'assumed'
   /** The vendor's request id among reply headers, lower-case name. */

@@ -38,12 +38,10 @@ export async function rotateMasterKey(
       staged.install()
       return { rewrapped: 0, fingerprint: next.fingerprint }
     }
-    const records = ledger
-      .credentials()
-      .map((record) => ({
-        ...record,
-        sealed: present.rewrap({ id: record.id, vendor: record.vendor }, record.sealed, next),
-      }))
+    const records = ledger.credentials().map((record) => ({
+      ...record,
+      sealed: present.rewrap({ id: record.id, vendor: record.vendor }, record.sealed, next),
+    }))
     await ledger.reseal(
       records,
       { name: INTERNAL_SETTING, value: present.rewrap(INTERNAL, internal, next) },

@@ -39,7 +39,7 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('foreign_keys = ON')
     db.pragma('trusted_schema = OFF')
     db.pragma('temp_store = MEMORY')
-    db.pragma('cache_size = -32000')
+    db.pragma('cache_size = -8000')
     db.pragma('journal_size_limit = 67108864')
     db.exec('begin exclusive; commit')
     if (db.pragma('synchronous', { simple: true }) !== 2)

@@ -1,7 +1,10 @@
 import type { Params } from '../contracts/vendor.js'
 
 /** Why a body or query was not understood. Malformed: the grammar fails. Ambiguous: two readings exist. */
-export interface ParseFault { readonly code: 'request_malformed' | 'request_ambiguous'; readonly message: string }
+export interface ParseFault {
+  readonly code: 'request_malformed' | 'request_ambiguous'
+  readonly message: string
+}
 
 const PAIRS_MAX = 1000
 const DEPTH_MAX = 8
@@ -30,10 +33,12 @@ export function parseForm(text: string, repeats: readonly string[] = []): Form |
     const equals = text.indexOf('=', start)
     if (equals < 0 || equals >= end) return malformed(`The parameter «${show(text.slice(start, end))}» has no «=».`)
     const name = decode(text.slice(start, equals))
-    if (name === null) return malformed(`The name «${show(text.slice(start, equals))}» is not valid percent-encoded UTF-8.`)
+    if (name === null)
+      return malformed(`The name «${show(text.slice(start, equals))}» is not valid percent-encoded UTF-8.`)
     const value = decode(text.slice(equals + 1, end))
     if (value === null) return malformed(`The value of «${show(name)}» is not valid percent-encoded UTF-8.`)
-    const fault = name.includes('[') || name.includes(']') ? placeBracketed(name, kinds) : placePlain(name, kinds, repeats)
+    const fault =
+      name.includes('[') || name.includes(']') ? placeBracketed(name, kinds) : placePlain(name, kinds, repeats)
     if (fault) return fault
     pairs.push([name, value])
     start = end + 1
@@ -50,24 +55,28 @@ function placePlain(name: string, kinds: Map<string, Kind>, repeats: readonly st
     kinds.set(name, 'scalar')
     return null
   }
-  if (earlier !== 'scalar') return ambiguous(`«${show(name)}» is both a value and a ${earlier === 'map' ? 'map' : 'list'}.`)
+  if (earlier !== 'scalar')
+    return ambiguous(`«${show(name)}» is both a value and a ${earlier === 'map' ? 'map' : 'list'}.`)
   return repeats.includes(name) ? null : ambiguous(`«${show(name)}» stands more than once.`)
 }
 
 function placeBracketed(name: string, kinds: Map<string, Kind>): ParseFault | null {
   const segments = split(name)
   if (segments === null) return malformed(`The brackets of «${show(name)}» do not balance.`)
-  if (!NAME.test(segments[0]!) || FORBIDDEN.has(segments[0]!)) return malformed(`«${show(name)}» is not a parameter name.`)
+  if (!NAME.test(segments[0]!) || FORBIDDEN.has(segments[0]!))
+    return malformed(`«${show(name)}» is not a parameter name.`)
   if (segments.length > DEPTH_MAX) return malformed(`«${show(name)}» is nested deeper than ${DEPTH_MAX}.`)
   let prefix = segments[0]!
   for (let i = 1; i < segments.length; i++) {
     const segment = segments[i]!
-    if (segment === '' && i < segments.length - 1) return ambiguous(`«${show(name)}»: «[]» may only stand last; number the elements.`)
+    if (segment === '' && i < segments.length - 1)
+      return ambiguous(`«${show(name)}»: «[]» may only stand last; number the elements.`)
     if (FORBIDDEN.has(segment) || segment.length > SEGMENT_CHARS_MAX || /[\u0000-\u001f\u007f]/.test(segment)) {
       return malformed(`«${show(name)}» is not a parameter name.`)
     }
     const kind: Kind = segment === '' ? 'append' : /^[0-9]+$/.test(segment) ? 'list' : 'map'
-    if (kind === 'list' && !/^(0|[1-9][0-9]{0,3})$/.test(segment)) return malformed(`«${show(name)}»: the index is not a plain number.`)
+    if (kind === 'list' && !/^(0|[1-9][0-9]{0,3})$/.test(segment))
+      return malformed(`«${show(name)}»: the index is not a plain number.`)
     const earlier = kinds.get(prefix)
     if (earlier === undefined) kinds.set(prefix, kind)
     else if (earlier !== kind) return ambiguous(`«${show(prefix)}» is used in two ways (value, list or map).`)
@@ -76,7 +85,8 @@ function placeBracketed(name: string, kinds: Map<string, Kind>): ParseFault | nu
   if (segments.at(-1) === '') return null
   const earlier = kinds.get(prefix)
   if (earlier === 'scalar') return ambiguous(`«${show(prefix)}» stands more than once.`)
-  if (earlier !== undefined) return ambiguous(`«${show(prefix)}» is both a value and a ${earlier === 'map' ? 'map' : 'list'}.`)
+  if (earlier !== undefined)
+    return ambiguous(`«${show(prefix)}» is both a value and a ${earlier === 'map' ? 'map' : 'list'}.`)
   kinds.set(prefix, 'scalar')
   return null
 }

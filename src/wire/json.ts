@@ -22,7 +22,10 @@ export function parseJson(text: string): { readonly value: Json } | ParseFault {
 
 /** Leaves the recursive descent at once; never seen outside this file. */
 class JsonFault extends Error {
-  constructor(readonly code: ParseFault['code'], message: string) {
+  constructor(
+    readonly code: ParseFault['code'],
+    message: string,
+  ) {
     super(message)
   }
 }
@@ -46,13 +49,20 @@ class Reader {
   #value(depth: number): Json {
     if (depth > DEPTH_MAX) this.#malformed(`nesting deeper than ${DEPTH_MAX}`)
     switch (this.#text[this.#at]) {
-      case '{': return this.#object(depth)
-      case '[': return this.#array(depth)
-      case '"': return this.#string()
-      case 't': return this.#word('true', true)
-      case 'f': return this.#word('false', false)
-      case 'n': return this.#word('null', null)
-      default: return this.#number()
+      case '{':
+        return this.#object(depth)
+      case '[':
+        return this.#array(depth)
+      case '"':
+        return this.#string()
+      case 't':
+        return this.#word('true', true)
+      case 'f':
+        return this.#word('false', false)
+      case 'n':
+        return this.#word('null', null)
+      default:
+        return this.#number()
     }
   }
 
@@ -65,7 +75,8 @@ class Reader {
       if (this.#text[this.#at] !== '"') this.#malformed('a name was expected')
       const name = this.#string()
       if (FORBIDDEN.has(name)) this.#malformed(`«${name}» is not accepted as a name`)
-      if (Object.hasOwn(object, name)) throw new JsonFault('request_ambiguous', `The JSON body holds the name «${printable(name)}» more than once.`)
+      if (Object.hasOwn(object, name))
+        throw new JsonFault('request_ambiguous', `The JSON body holds the name «${printable(name)}» more than once.`)
       this.#space()
       if (!this.#take(':')) this.#malformed('a colon was expected')
       this.#space()
@@ -105,7 +116,8 @@ class Reader {
       }
     }
     const token = this.#text.slice(start, ++this.#at)
-    if (!plain && !/^"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"$/.test(token)) this.#malformed('an escape in a string is not valid')
+    if (!plain && !/^"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"$/.test(token))
+      this.#malformed('an escape in a string is not valid')
     const value = plain ? token.slice(1, -1) : (JSON.parse(token) as string)
     if (!value.isWellFormed()) this.#malformed('a string holds half a surrogate pair')
     if (value.includes('\u0000')) this.#malformed('a string holds NUL')
@@ -113,7 +125,9 @@ class Reader {
   }
 
   #number(): number {
-    const found = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(this.#text.slice(this.#at, this.#at + 40))
+    const found = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(
+      this.#text.slice(this.#at, this.#at + 40),
+    )
     if (!found) this.#malformed('a value was expected')
     const value = Number(found[0])
     if (!/^-?[0-9]+$/.test(found[0]) || !Number.isSafeInteger(value) || Object.is(value, -0)) {
@@ -144,4 +158,5 @@ class Reader {
   }
 }
 
-const printable = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text).replace(/[^\x20-\x7e]/g, '?')
+const printable = (text: string): string =>
+  (text.length > 60 ? `${text.slice(0, 60)}…` : text).replace(/[^\x20-\x7e]/g, '?')

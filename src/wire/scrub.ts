@@ -44,7 +44,9 @@ export class Scrubber {
 /** What a secret looks like inside base64 text at each of its three alignments, without the characters that its neighbours decide. */
 function base64Forms(secret: string): string[] {
   return [0, 1, 2].map((offset) => {
-    const encoded = Buffer.from('\u0000'.repeat(offset) + secret).toString('base64').replace(/=+$/, '')
+    const encoded = Buffer.from('\u0000'.repeat(offset) + secret)
+      .toString('base64')
+      .replace(/=+$/, '')
     const start = offset === 0 ? 0 : offset + 1
     const whole = Math.floor(((offset + secret.length) * 8) / 6)
     return encoded.slice(start, whole)

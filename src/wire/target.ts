@@ -5,7 +5,9 @@ export interface Target {
   /** Raw query without the question mark, '' when absent. */
   readonly query: string
 }
-export interface TargetFault { readonly fault: string }
+export interface TargetFault {
+  readonly fault: string
+}
 
 const TARGET_CHARS_MAX = 4096
 const PLAIN = /^[A-Za-z0-9_.~:@,=/-]*$/
@@ -18,8 +20,10 @@ const DECODED = new Set([':', '@', ',', '=', '+'])
  * us and the vendor, and a path that is judged one way and routed another is the oldest proxy bypass there is.
  */
 export function parseTarget(raw: string): Target | TargetFault {
-  if (raw.length > TARGET_CHARS_MAX) return { fault: `The request target is longer than ${TARGET_CHARS_MAX} characters.` }
-  if (raw.charCodeAt(0) !== 47) return { fault: 'The request target must be in origin form, a path that starts with a slash.' }
+  if (raw.length > TARGET_CHARS_MAX)
+    return { fault: `The request target is longer than ${TARGET_CHARS_MAX} characters.` }
+  if (raw.charCodeAt(0) !== 47)
+    return { fault: 'The request target must be in origin form, a path that starts with a slash.' }
   const mark = raw.indexOf('?')
   const rawPath = mark < 0 ? raw : raw.slice(0, mark)
   const query = mark < 0 ? '' : raw.slice(mark + 1)

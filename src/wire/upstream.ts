@@ -110,7 +110,11 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #bytes = 0
 
-  constructor(resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void, gate: () => T | null, clock: Clock) {
+  constructor(
+    resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void,
+    gate: () => T | null,
+    clock: Clock,
+  ) {
     this.#resolve = resolve
     this.#gate = gate
     this.#clock = clock
@@ -133,7 +137,9 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
   onHeaders(status: number, raw: Buffer[]): boolean {
     if (status < 200) return true
     this.#status = status
-    this.#headers = raw.map((part, i) => (i % 2 === 0 ? part.toString('latin1').toLowerCase() : part.toString('latin1')))
+    this.#headers = raw.map((part, i) =>
+      i % 2 === 0 ? part.toString('latin1').toLowerCase() : part.toString('latin1'),
+    )
     return true
   }
 
@@ -158,7 +164,13 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
       return
     }
     const timedOut = TIMEOUTS.has(error.code ?? '')
-    this.#resolve({ kind: 'fault', sent: this.#sent, timedOut, message: `${error.code ?? error.name}: ${error.message}`, ms: this.#ms() })
+    this.#resolve({
+      kind: 'fault',
+      sent: this.#sent,
+      timedOut,
+      message: `${error.code ?? error.name}: ${error.message}`,
+      ms: this.#ms(),
+    })
   }
 
   #ms(): number {

@@ -160,12 +160,7 @@ export class World {
         encoded(secret, 'hex'),
       ]),
     ]
-    secrets.push(
-      encoded(MASTER, 'base64'),
-      encoded(MASTER, 'hex'),
-      encoded(PEPPER, 'hex'),
-      encoded(PEPPER, 'base64'),
-    )
+    secrets.push(encoded(MASTER, 'base64'), encoded(MASTER, 'hex'), encoded(PEPPER, 'hex'), encoded(PEPPER, 'base64'))
     for (const secret of secrets) expect(this.said.filter((text) => text.includes(secret))).toEqual([])
     for (const key of this.shown) {
       expect(this.said.filter((text) => text.includes(key))).toHaveLength(1)

@@ -34,7 +34,11 @@ export class TestClock extends SystemClock {
 export interface IssuedKey {
   readonly id: string
   readonly key: string
-  readonly presentations: { readonly stripe?: readonly string[]; readonly twilio?: { account_sid: string; api_key_sid: string; api_key_secret: string }; readonly resend?: string }
+  readonly presentations: {
+    readonly stripe?: readonly string[]
+    readonly twilio?: { account_sid: string; api_key_sid: string; api_key_secret: string }
+    readonly resend?: string
+  }
 }
 
 export interface Answer {
@@ -102,7 +106,12 @@ export class World {
   }
 
   async admin(method: string, path: string, body?: unknown): Promise<Answer> {
-    return ask(`${this.server.adminUrl}/admin/v1${path}`, method, { authorization: `Bearer ${REAL.admin}`, 'content-type': 'application/json' }, body === undefined ? undefined : JSON.stringify(body))
+    return ask(
+      `${this.server.adminUrl}/admin/v1${path}`,
+      method,
+      { authorization: `Bearer ${REAL.admin}`, 'content-type': 'application/json' },
+      body === undefined ? undefined : JSON.stringify(body),
+    )
   }
 
   /** An admin call that must succeed; its body. */
@@ -116,29 +125,79 @@ export class World {
   async credentials(): Promise<{ stripe: string; twilio: string; resend: string }> {
     const known = (await this.must('GET', '/credentials')).credentials as { id: string; vendor: string }[]
     const byVendor = Object.fromEntries(known.map((each) => [each.vendor, each.id]))
-    byVendor.stripe ??= (await this.must('POST', '/credentials', { vendor: 'stripe', name: 'stripe-main', secret: { api_key: REAL.stripe } })).id
-    byVendor.twilio ??= (await this.must('POST', '/credentials', { vendor: 'twilio', name: 'twilio-main', secret: { account_sid: REAL.twilioAccount, api_key_sid: REAL.twilioKey, api_key_secret: REAL.twilioSecret } })).id
-    byVendor.resend ??= (await this.must('POST', '/credentials', { vendor: 'resend', name: 'resend-main', secret: { api_key: REAL.resend } })).id
+    byVendor.stripe ??= (
+      await this.must('POST', '/credentials', {
+        vendor: 'stripe',
+        name: 'stripe-main',
+        secret: { api_key: REAL.stripe },
+      })
+    ).id
+    byVendor.twilio ??= (
+      await this.must('POST', '/credentials', {
+        vendor: 'twilio',
+        name: 'twilio-main',
+        secret: { account_sid: REAL.twilioAccount, api_key_sid: REAL.twilioKey, api_key_secret: REAL.twilioSecret },
+      })
+    ).id
+    byVendor.resend ??= (
+      await this.must('POST', '/credentials', {
+        vendor: 'resend',
+        name: 'resend-main',
+        secret: { api_key: REAL.resend },
+      })
+    ).id
     return byVendor as { stripe: string; twilio: string; resend: string }
   }
 
   #policies = 0
 
   /** A key under a policy made of `document` and defaults that allow everything of the named vendors. */
-  async key(document: Record<string, unknown> = {}, options: { vendors?: readonly ('stripe' | 'twilio' | 'resend')[]; run?: string; expires_in?: string } = {}): Promise<IssuedKey> {
+  async key(
+    document: Record<string, unknown> = {},
+    options: { vendors?: readonly ('stripe' | 'twilio' | 'resend')[]; run?: string; expires_in?: string } = {},
+  ): Promise<IssuedKey> {
     const ids = await this.credentials()
     const vendors = options.vendors ?? ['stripe']
     const name = `policy-${++this.#policies}`
-    const blocks = Object.fromEntries(vendors.map((vendor) => [vendor, { endpoints: { allow: ['* *'] }, permit: ['future_spend', 'destructive'] }]))
-    await this.must('POST', '/policies', { apiVersion: 'spendgate/v1', name, daily_cap_usd: '1000.00', ...document, vendors: { ...blocks, ...(document.vendors as object | undefined) } })
+    const blocks = Object.fromEntries(
+      vendors.map((vendor) => [vendor, { endpoints: { allow: ['* *'] }, permit: ['future_spend', 'destructive'] }]),
+    )
+    await this.must('POST', '/policies', {
+      apiVersion: 'spendgate/v1',
+      name,
+      daily_cap_usd: '1000.00',
+      ...document,
+      vendors: { ...blocks, ...(document.vendors as object | undefined) },
+    })
     const { run, expires_in } = options
-    return this.must('POST', '/keys', { name: `agent-${this.#policies}`, policy: name, credentials: vendors.map((vendor) => ids[vendor]), ...(run ? { run } : {}), ...(expires_in ? { expires_in } : {}) })
+    return this.must('POST', '/keys', {
+      name: `agent-${this.#policies}`,
+      policy: name,
+      credentials: vendors.map((vendor) => ids[vendor]),
+      ...(run ? { run } : {}),
+      ...(expires_in ? { expires_in } : {}),
+    })
   }
 
   /** A raw call as an agent would make it, form-encoded unless a type is given. */
-  call(key: string, method: string, path: string, body?: string | Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
+  call(
+    key: string,
+    method: string,
+    path: string,
+    body?: string | Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const text = typeof body === 'object' ? new URLSearchParams(body).toString() : body
-    return ask(`${this.url}${path}`, method, { authorization: `Bearer ${key}`, ...(text === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }), ...headers }, text)
+    return ask(
+      `${this.url}${path}`,
+      method,
+      {
+        authorization: `Bearer ${key}`,
+        ...(text === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...headers,
+      },
+      text,
+    )
   }
 
   async calls(query = ''): Promise<any[]> {
@@ -175,7 +234,12 @@ export class World {
   }
 }
 
-async function ask(url: string, method: string, headers: Record<string, string>, body: string | undefined): Promise<Answer> {
+async function ask(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<Answer> {
   const reply = await request(url, { method: method as 'GET', headers, body: body ?? null })
   const text = await reply.body.text()
   let parsed: unknown = null
