@@ -3,20 +3,28 @@ import type { CallState } from '../contracts/call.js'
 import type { CallFilter, CallRow, EntryRow, Page, Paged, RunRow, SpendBy, SpendRow } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import type { Decision } from '../contracts/policy.js'
+import { BEFORE_RATE } from './before-rate.js'
 import { callId } from './ids.js'
+import { threadOfKey, threadOfRun, type Threads } from './threads.js'
 
 const DAY_MS = 86_400_000
+/** Rows of a thread that are read for one page. */
+const STEPS_MAX = 100_000
+const CLOCK_BACK_MS = 6 * 60_000
+type Before = 'before_of_key' | 'before_of_run'
 /** How far rows may be out of the order of time: a start with a clock set back further admits nothing that costs money. */
 const DISORDER_MS = 5 * 60_000
 
 /** Reads for people and programs. Sums come from tables the admissions keep, so none of them grows with the ledger. */
 export class Reports {
   readonly #db: Database.Database
+  readonly #threads: Threads
   readonly #call: Database.Statement
   readonly #after: Database.Statement
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, threads: Threads) {
     this.#db = db
+    this.#threads = threads
     this.#call = db.prepare('select * from calls where seq = ?').safeIntegers()
     this.#after = db.prepare('select * from calls where seq > ? order by seq limit ?').safeIntegers()
   }
@@ -32,11 +40,11 @@ export class Reports {
 
   /** Newest first. */
   calls(filter: CallFilter, page: Page): Paged<CallRow> {
+    if (filter.run !== undefined) return this.#threaded('before_of_run', threadOfRun(filter.run), filter, page)
+    if (filter.key !== undefined) return this.#threaded('before_of_key', threadOfKey(filter.key), filter, page)
     const where: string[] = ['seq < ?']
     const values: unknown[] = [page.cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(page.cursor)]
     for (const [column, value] of [
-      ['key_id', filter.key],
-      ['run', filter.run],
       ['vendor', filter.vendor],
       ['state', filter.state],
     ] as const) {
@@ -50,6 +58,33 @@ export class Reports {
       .all(...values, page.limit + 1) as Row[]
     const found = rows.slice(0, page.limit).map(rowOf)
     return { rows: found, next: rows.length > page.limit ? String(found.at(-1)!.seq) : null }
+  }
+
+  #threaded(before: Before, thread: string, filter: CallFilter, page: Page): Paged<CallRow> {
+    const found: Row[] = []
+    let steps = 0
+    for (const row of this.#walk(before, thread, page.cursor === undefined ? null : Number(page.cursor))) {
+      const fits =
+        (filter.key === undefined || row.key_id === filter.key) &&
+        (filter.vendor === undefined || row.vendor === filter.vendor) &&
+        (filter.state === undefined || row.state === filter.state)
+      if (fits && found.length === page.limit) return { rows: found.map(rowOf), next: String(found.at(-1)!.seq) }
+      if (fits) found.push(row)
+      // A page that would take this long to fill is handed out short, with a cursor to go on from.
+      if (++steps === STEPS_MAX) return { rows: found.map(rowOf), next: String(row.seq) }
+    }
+    return { rows: found.map(rowOf), next: null }
+  }
+
+  /** Rows of a thread, the latest first, or those before one of its rows. */
+  *#walk(before: Before, thread: string, from: number | null): Generator<Row> {
+    const start = from === null ? null : (this.#call.get(from) as Row | undefined)
+    let next: number | bigint | null = from === null ? this.#threads.head(thread) : (start?.[before] ?? null)
+    while (next !== null) {
+      const row = this.#call.get(next) as Row
+      yield row
+      next = row[before]
+    }
   }
 
   /**
@@ -185,35 +220,40 @@ export class Reports {
 
   /** Spent and held by calls of these keys that began at or after an instant. */
   counted(keys: readonly string[], since: number, vendor: string | null): bigint {
-    const find = this.#db
-      .prepare(
-        `select coalesce(sum(settled + case when state = 'reserved' then reserved else 0 end), 0)
-         from calls where key_id = ? and at >= ? and (? is null or vendor = ?)`,
-      )
-      .pluck()
-      .safeIntegers()
-    return keys.reduce((sum, key) => sum + (find.get(key, since, vendor, vendor) as bigint), 0n)
+    let sum = 0n
+    for (const row of this.#since(keys, since)) {
+      if (vendor !== null && row.vendor !== vendor) continue
+      sum += row.settled + (row.state === 'reserved' ? row.reserved : 0n)
+    }
+    return sum
   }
 
-  lastImplicitRun(rootId: string): { run: string; at: number } | null {
-    const row = this.#db
-      .prepare('select run, run_source, at from calls where key_id = ? order by seq desc limit 1')
-      .get(rootId) as { run: string; run_source: string; at: number } | undefined
-    return row?.run_source === 'implicit' ? { run: row.run, at: row.at } : null
+  /** The implicit run a key's last call was in, if that was its latest kind of run. */
+  lastImplicitRun(keyId: string): { run: string; at: number } | null {
+    for (const row of this.#walk('before_of_key', threadOfKey(keyId), null)) {
+      return row.run_source === 'implicit' ? { run: row.run, at: Number(row.at) } : null
+    }
+    return null
   }
 
-  /** When calls of these keys that reached the rate rule began, since an instant; oldest first. */
+  /** When calls of these keys that reached the rate rule began, after an instant; oldest first. */
   rateInstants(keys: readonly string[], since: number): number[] {
-    const find = this.#db.prepare(
-      `select at, count from calls where key_id = ? and at > ? and (code is null or code not in
-         ('key_revoked', 'key_expired', 'key_frozen', 'vendor_not_granted', 'request_malformed', 'request_ambiguous', 'operation_unknown',
-          'operation_not_allowed', 'effect_not_permitted', 'rate_limited', 'body_too_large')) order by seq desc limit 20000`,
-    )
     const found: number[] = []
-    for (const key of keys)
-      for (const row of find.all(key, since) as { at: number; count: number }[])
-        for (let i = 0; i < row.count; i++) found.push(row.at)
+    for (const row of this.#since(keys, since + 1)) {
+      if (row.code !== null && BEFORE_RATE.has(row.code)) continue
+      for (let i = 0n; i < row.count; i++) found.push(Number(row.at))
+    }
     return found.sort((a, b) => a - b)
+  }
+
+  *#since(keys: readonly string[], since: number): Generator<Row> {
+    for (const key of keys) {
+      for (const row of this.#walk('before_of_key', threadOfKey(key), null)) {
+        // The clock may have been set back a little between two calls, never by more than this.
+        if (row.at < since - CLOCK_BACK_MS) break
+        if (row.at >= since) yield row
+      }
+    }
   }
 
   entries(afterSeq: number, limit: number): readonly EntryRow[] {
@@ -265,6 +305,9 @@ interface Row {
   at: bigint
   key_id: string
   run: string
+  run_source: string
+  before_of_key: bigint | null
+  before_of_run: bigint | null
   vendor: string
   surface: string
   method: string

@@ -27,6 +27,7 @@ import { usd, ZERO, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
 import { GENESIS, link } from './chain.js'
 import { Counters, type Counter } from './counters.js'
+import { BEFORE_RATE } from './before-rate.js'
 import { Bursts } from './bursts.js'
 import { callId, callSeq } from './ids.js'
 import { OpenCalls, type OpenCall } from './open-calls.js'
@@ -37,6 +38,7 @@ import { Registry, scopeText } from './registry.js'
 import { Reports } from './reports.js'
 import { statements, type IdempotencyRow, type OpenRow, type Statements, type WriteRow } from './statements.js'
 import { Tallies, type Tally } from './tallies.js'
+import { threadOfKey, threadOfRun, Threads } from './threads.js'
 import { verify } from './verify.js'
 
 /** How long a settlement may wait for a call to share its commit with. */
@@ -67,6 +69,7 @@ export class SqliteLedger implements Ledger {
   readonly #registry: Registry
   readonly #counters: Counters
   readonly #tallies: Tallies
+  readonly #threads: Threads
   readonly #rates: RateWindows
   readonly #recent: Recent
   #writes: Recent | null = null
@@ -95,7 +98,8 @@ export class SqliteLedger implements Ledger {
     this.#registry = new Registry(db)
     this.#counters = new Counters(db)
     this.#tallies = new Tallies(db)
-    this.#reports = new Reports(db)
+    this.#threads = new Threads(db)
+    this.#reports = new Reports(db, this.#threads)
     this.#rates = new RateWindows((key, since) => this.#reports.rateInstants(this.#registry.descendants(key), since))
     this.#nextCall = ((db.prepare('select max(seq) as seq from calls').get() as { seq: number | null }).seq ?? 0) + 1
     const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as
@@ -346,11 +350,13 @@ export class SqliteLedger implements Ledger {
       work()
       this.#counters.write()
       this.#tallies.write()
+      this.#threads.write()
       this.#sql.commit.run()
     } catch (cause) {
       if (this.#db.inTransaction) this.#sql.rollback.run()
       this.#counters.forget()
       this.#tallies.forget()
+      this.#threads.forget()
       this.#bursts.clear()
       this.#touched = []
       this.#nextEntry = entry
@@ -674,6 +680,8 @@ export class SqliteLedger implements Ledger {
       denial?.rule ?? null,
       denial?.message ?? null,
       row.counters.join(','),
+      this.#threads.push(threadOfKey(draft.key.id), seq),
+      this.#threads.push(threadOfRun(draft.run), seq),
     )
   }
 
@@ -778,20 +786,6 @@ export function openSqlite(options: { readonly file: string; readonly clock: Clo
 
 const writeName = (rootId: string, run: string, requestHash: string): string => `${rootId}\n${run}\n${requestHash}`
 const NO_RATE = { count: 0, oldestAt: 0 }
-/** Refusals that come before the rate rule (contract §6): such a call was not counted against the rate. */
-const BEFORE_RATE: ReadonlySet<string> = new Set([
-  'key_revoked',
-  'key_expired',
-  'key_frozen',
-  'vendor_not_granted',
-  'request_malformed',
-  'request_ambiguous',
-  'operation_unknown',
-  'operation_not_allowed',
-  'effect_not_permitted',
-  'rate_limited',
-  'body_too_large',
-])
 
 const tallyOf = (draft: CallDraft, at: number): Tally => ({
   at,

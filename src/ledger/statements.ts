@@ -41,8 +41,8 @@ export function statements(db: Database.Database) {
     rollback: db.prepare('rollback'),
     insertCall: db.prepare(
       `insert into calls (seq, at, key_id, root_id, credential_id, run, run_source, vendor, surface, method, path, operation, effect, direction,
-         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
+         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters, before_of_key, before_of_run)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     mark: db.prepare(
       `insert into marks (name, seq) values ('oldest-open', ?) on conflict (name) do update set seq = excluded.seq`,

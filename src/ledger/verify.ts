@@ -1,8 +1,21 @@
 import type Database from 'better-sqlite3'
 import { GENESIS, link } from './chain.js'
 import { callId } from './ids.js'
+import { threadOfKey, threadOfRun } from './threads.js'
 
 const FAULTS_MAX = 100
+
+interface CallLine {
+  seq: bigint
+  key_id: string
+  run: string
+  state: string
+  reserved: bigint
+  settled: bigint
+  counters: string
+  before_of_key: bigint | null
+  before_of_run: bigint | null
+}
 
 interface Entry {
   seq: bigint
@@ -39,6 +52,7 @@ export function verify(db: Database.Database): readonly string[] {
       counters.set(id, { spent: counter.spent + spent, held: counter.held + held })
     }
   }
+  const threads = new Map<string, bigint>()
   let head = GENESIS
   let next = 1
   for (const entry of db.prepare('select * from entries order by seq').safeIntegers().iterate() as Iterable<Entry>) {
@@ -81,10 +95,20 @@ export function verify(db: Database.Database): readonly string[] {
     }
   }
   for (const row of db
-    .prepare('select seq, state, reserved, settled, counters from calls order by seq')
+    .prepare(
+      'select seq, key_id, run, state, reserved, settled, counters, before_of_key, before_of_run from calls order by seq',
+    )
     .safeIntegers()
-    .iterate() as Iterable<{ seq: bigint; state: string; reserved: bigint; settled: bigint; counters: string }>) {
+    .iterate() as Iterable<CallLine>) {
     const seq = Number(row.seq)
+    for (const [thread, before] of [
+      [threadOfKey(row.key_id), row.before_of_key],
+      [threadOfRun(row.run), row.before_of_run],
+    ] as const) {
+      if ((threads.get(thread) ?? null) !== before)
+        fault(`${callId(seq)} is not in its place in the list of ${thread}.`)
+      threads.set(thread, row.seq)
+    }
     const call = calls.get(seq)
     calls.delete(seq)
     if (!call) fault(`${callId(seq)} has no entry.`)
@@ -99,6 +123,14 @@ export function verify(db: Database.Database): readonly string[] {
       )
     }
   }
+  for (const { name, seq } of db.prepare('select name, seq from threads').safeIntegers().all() as {
+    name: string
+    seq: bigint
+  }[]) {
+    if (threads.get(name) !== seq) fault(`The list of ${name} does not end with its last call.`)
+    threads.delete(name)
+  }
+  for (const name of threads.keys()) fault(`The list of ${name} has no end.`)
   for (const seq of db.prepare(STRANGERS).pluck().all(FAULTS_MAX) as number[])
     fault(`${callId(seq)} names another key, run, vendor, operation or request than its entry.`)
   for (const seq of calls.keys()) fault(`${callId(seq)} has entries but no row.`)

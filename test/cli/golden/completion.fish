@@ -11,7 +11,7 @@ function __spendgate_at
   test "$at" = "$argv[1]"
 end
 complete -c spendgate -n "__spendgate_at ''" -f -a serve -d 'open the agent port and the admin port, and stay'
-complete -c spendgate -n "__spendgate_at ''" -f -a demo -d 'start vendor simulators, an agent that goes wrong on purpose, and the dashboard'
+complete -c spendgate -n "__spendgate_at ''" -f -a demo -d 'start vendor simulators and an agent that goes wrong on purpose; needs no account'
 complete -c spendgate -n "__spendgate_at ''" -f -a doctor -d 'look at everything that commonly goes wrong'
 complete -c spendgate -n "__spendgate_at ''" -f -a init -d 'store a vendor key, write a policy and make a vault key under it'
 complete -c spendgate -n "__spendgate_at ''" -f -a credential -d 'the vendors'\'' real keys'

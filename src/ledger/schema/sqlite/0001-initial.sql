@@ -92,14 +92,19 @@ create table calls (
   rule text,
   message text,
   counters text not null,
+  before_of_key integer,
+  before_of_run integer,
   upstream_status integer,
   upstream_request_id text,
   upstream_ms integer,
   settled_at integer
 ) strict;
 
-create index calls_by_key on calls (key_id, seq);
-create index calls_by_run on calls (run, seq);
+-- The last call of every key and run; from it on, each row names the one before.
+create table threads (
+  name text primary key,
+  seq integer not null
+) strict, without rowid;
 -- Small at all times: what reconciliation must look at. Calls under way are not in it: an index that every call
 -- enters and leaves would cost each of them two writes; start-up finds them from the mark `oldest-open` on.
 create index calls_assumed on calls (seq) where state = 'assumed';
