@@ -242,21 +242,15 @@ describe('key', () => {
     }
   })
 
-  test('a life longer than the policy allows is cut, and said to be', async () => {
+  test('a life asked for holds over the one the policy gives; a child ends with its parent, and that is said', async () => {
+    const made = ['--policy', 'support-refunds', '--credential', 'main']
     await keyMade()
-    const { out, err } = await terminal.run(
-      'key',
-      'create',
-      'long',
-      '--policy',
-      'support-refunds',
-      '--credential',
-      'main',
-      '--expires',
-      '8h',
-    )
-    expect(out).toContain('(in 4 h)')
-    expect(err).toContain('It ends sooner than the 8h asked for')
+    const { out } = await terminal.run('key', 'create', 'long', ...made, '--expires', '8h')
+    expect(out).toContain('(in 8 h)')
+    const { id } = JSON.parse((await terminal.run('--json', 'key', 'create', 'parent', ...made)).out) as { id: string }
+    const child = await terminal.run('key', 'run', id, '--run', 'run_1', '--expires', '9h')
+    expect(child.out).toContain('(in 4 h)')
+    expect(child.err).toContain('It ends sooner than the 9h asked for')
   })
 
   test('a child key is bound to its run', async () => {

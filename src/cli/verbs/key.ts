@@ -81,7 +81,7 @@ export function showNewKey(context: Context, made: NewKeyReply, title: string, w
   )
   context.say('Shown once: only a keyed hash of it is stored.')
   if (isShorter(context, made, wished))
-    context.say(`It ends sooner than the ${wished} asked for: the policy or the parent key sets a shorter life.`)
+    context.say(`It ends sooner than the ${wished} asked for: a child key ends with its parent.`)
 }
 
 /** Clocks of two machines differ, so a minute says nothing. */
