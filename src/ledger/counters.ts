@@ -38,10 +38,8 @@ export class Counters {
     return this.#keep(name, row)
   }
 
-  /** The counter of a budget, made when it is new. Inside a transaction. */
-  of(budget: Pick<Budget, 'counter' | 'window'>): Counter {
-    const found = this.peek(budget)
-    if (found) return found
+  /** A counter for a budget that `peek` does not find. Inside a transaction. */
+  make(budget: Pick<Budget, 'counter' | 'window'>): Counter {
     const { lastInsertRowid } = this.#insert.run(budget.counter, budget.window)
     return this.#keep(`${budget.counter}\n${budget.window}`, { id: BigInt(lastInsertRowid), spent: 0n, held: 0n })
   }

@@ -160,7 +160,7 @@ export class SqliteLedger implements Ledger {
     this.#change('carried', actor, { from: fromKey }, () => {
       for (const budget of budgets) {
         const spent = this.#reports.counted(keys, budget.since ?? 0, budget.vendor)
-        const counter = this.#counters.of(budget)
+        const counter = this.#counterOf(budget)
         this.#counters.add(counter, spent, 0n)
         this.#entry('carried.to', null, spent, JSON.stringify({ actor, from: fromKey, counters: [counter.id] }))
       }
@@ -492,7 +492,7 @@ export class SqliteLedger implements Ledger {
   ): Admission {
     const seq = this.#nextCall++
     const reserved = usage.amount
-    const counters = draft.budgets.map((budget, i) => found[i] ?? this.#counters.of(budget))
+    const counters = draft.budgets.map((budget, i) => found[i] ?? this.#counterOf(budget))
     for (const counter of counters) this.#counters.add(counter, 0n, reserved)
     const ids = counters.map((counter) => counter.id)
     this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
@@ -536,6 +536,16 @@ export class SqliteLedger implements Ledger {
       remaining: tightest(usage, reserved),
       replayOf: replayOf === null ? null : callId(replayOf),
     }
+  }
+
+  /** The counter of a budget. A new one gets an entry, so that nobody can rename it unseen. */
+  #counterOf(budget: Budget): Counter {
+    const known = this.#counters.peek(budget)
+    if (known) return known
+    const { counter, window } = budget
+    const made = this.#counters.make(budget)
+    this.#entry('counter', null, 0n, JSON.stringify({ id: made.id, counter, window }))
+    return made
   }
 
   /** Books an outcome on a reserved or assumed call. */

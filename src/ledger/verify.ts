@@ -53,6 +53,7 @@ export function verify(db: Database.Database): readonly string[] {
     }
   }
   const threads = new Map<string, bigint>()
+  const made = new Set<string>()
   let head = GENESIS
   let next = 1
   for (const entry of db.prepare('select * from entries order by seq').safeIntegers().iterate() as Iterable<Entry>) {
@@ -72,6 +73,7 @@ export function verify(db: Database.Database): readonly string[] {
       fault(`Entry ${seq} does not match its hash: it, or one before it, was changed.`)
       head = entry.hash
     }
+    if (entry.kind === 'counter') made.add(entry.detail)
     if (entry.kind === 'carried.to') count(countersIn(entry.detail), entry.amount, 0n)
     if (callSeq === null) continue
     if (entry.kind === 'denied') calls.set(callSeq, { state: 'denied', reserved: 0n, settled: 0n, counters: [] })
@@ -141,6 +143,10 @@ export function verify(db: Database.Database): readonly string[] {
     spent: bigint
     held: bigint
   }[]) {
+    const { counter, window } = row
+    if (!made.has(JSON.stringify({ id: Number(row.id), counter, window }))) {
+      fault(`No entry says that counter ${row.id} is ${counter} in ${window}.`)
+    }
     const sum = counters.get(Number(row.id)) ?? { spent: 0n, held: 0n }
     counters.delete(Number(row.id))
     if (sum.spent !== row.spent || sum.held !== row.held) {
