@@ -16,7 +16,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const [verb, ...rest] = process.argv.slice(2)
 const verbs = {
-  start: () => run(process.execPath, ['--enable-source-maps', 'dist/src/cli/index.js', 'serve', ...rest]),
+  start: () => cli('serve'),
+  demo: () => cli('demo'),
   check: () => check(),
   test: () => check() || vitest(rest),
   bench: () => run(process.execPath, ['dist/bench/index.js', ...rest]),
@@ -32,7 +33,15 @@ if (!verbs[verb]) {
 }
 install()
 build()
-process.exit(verbs[verb]())
+const status = await verbs[verb]()
+if (typeof status === 'number') process.exit(status)
+
+/** In this very process, so that a signal to it reaches the server and nothing is left behind. */
+async function cli(name) {
+  process.setSourceMapsEnabled(true)
+  process.argv = [process.execPath, join(root, 'dist/src/cli/index.js'), name, ...rest]
+  await import('../dist/src/cli/index.js')
+}
 
 function check() {
   return (

@@ -140,11 +140,15 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
     const stop = async (): Promise<void> => {
       draining = true
       const closed = Promise.all([closing(agentServer), closing(adminServer)])
+      agent.drain()
       await drained(agent.inFlight, config.drainMs)
+      // What the vendor has not answered by now is booked as assumed while there is still a ledger to book it in.
+      await engine.upstream.close()
+      await drained(agent.inFlight, LAST_WORDS_MS)
       agentServer.closeAllConnections()
       adminServer.closeAllConnections()
       await closed
-      await engine.upstream.close()
+      await drained(agent.inFlight, LAST_WORDS_MS)
       await ledger.close()
       log('info', 'stopped', {})
     }
@@ -172,6 +176,9 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 }
 
 const closing = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))
+
+/** How long calls that were just cut off have for their rows. */
+const LAST_WORDS_MS = 1_000
 
 /** Resolves when nothing is under way, or when the time is over: what is left then is `assumed` at the next start. */
 async function drained(inFlight: () => number, withinMs: number): Promise<void> {

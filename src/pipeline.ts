@@ -141,7 +141,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
 
   // Out with the real credential; from here the call lives on whether or not the client waits.
   const upstreamKey = vendor.idempotent(operation, x.method)
-    ? (draft.idempotencyHash ?? engine.namespace('call', admission.callId))
+    ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
     : null
   const result = await engine.upstream.send(
     upstreamRequest(request, runtime, credential.authorization, (name) => x.header(name), upstreamKey),

@@ -8,6 +8,7 @@ import type { Twilio } from 'twilio'
 import type { ResendSimulator, StripeSimulator, TwilioSimulator } from '../../fixtures/simulators/index.js'
 import { Api, adminToken } from '../cli/client.js'
 import type { SystemClock } from '../clock.js'
+import type { PriceTable } from '../contracts/vendor.js'
 import { readConfig } from '../config.js'
 import { startServer, type Running } from '../main.js'
 
@@ -117,6 +118,12 @@ export async function setStage(clock: SystemClock, stay: boolean): Promise<Stage
     closers.push(() => server.stop())
     const admin = new Api(new URL(server.adminUrl), adminToken({}, dataDir))
     closers.push(() => admin.close())
+
+    // The simulated vendors' price lists are of today: shipped ones have a date, and a demo must not grow stale.
+    for (const vendor of ['twilio', 'resend']) {
+      const shipped = await admin.get<PriceTable>(`/prices/${vendor}`)
+      await admin.put(`/prices/${vendor}`, { ...shipped, as_of: new Date(clock.now()).toISOString().slice(0, 10) })
+    }
 
     const store = async (vendor: string, secret: object): Promise<string> =>
       (await admin.post<{ id: string }>('/credentials', { vendor, name: 'demo', secret })).id

@@ -25,6 +25,8 @@ interface NodeEnv {
 export interface AgentListener {
   readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void
   inFlight(): number
+  /** From now on new calls are refused as `overloaded` and their connections closed; those under way go on. */
+  drain(): void
   /** Whether a request that arrived whole on this connection is still to be answered. */
   busy(socket: Socket): boolean
 }
@@ -36,6 +38,7 @@ export interface AgentListener {
  */
 export function agentListener(engine: Engine): AgentListener {
   let inFlight = 0
+  let draining = false
   const answering = new WeakMap<Socket, IncomingMessage>()
   const serve = (
     incoming: IncomingMessage,
@@ -47,7 +50,9 @@ export function agentListener(engine: Engine): AgentListener {
     inFlight++
     answering.set(incoming.socket, incoming)
     const exchange = new RestExchange(incoming, named, rest, pathRun)
-    const under = inFlight > IN_FLIGHT_MAX ? Promise.resolve(overloaded(exchange, engine)) : govern(exchange, engine)
+    if (draining) outgoing.setHeader('connection', 'close')
+    const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
+    const under = full === null ? govern(exchange, engine) : Promise.resolve(overloaded(full, exchange, engine))
     under
       .catch((cause: unknown) => internalFault(cause, exchange, engine))
       .then((answer) => write(outgoing, answer))
@@ -57,16 +62,18 @@ export function agentListener(engine: Engine): AgentListener {
       })
   }
 
-  const app = new Hono<NodeEnv>({ getPath: (request) => request.url })
+  const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
+  const byPrefix = routes()
   const names = [...engine.vendors.keys()]
+  const prefixed = new RegExp(`^/(?:run/[^/]*/)?(?:${names.join('|')})(?:/|$)`)
   for (const name of names) {
     const none = { prefix: name, host: null, root: null }
-    app.all(`/${name}/*`, (c) => {
+    byPrefix.all(`/${name}/*`, (c) => {
       const target = c.req.raw.url
       serve(c.env.incoming, c.env.outgoing, withHost(none, c.env.incoming, names), target.slice(name.length + 1), null)
       return SENT
     })
-    app.all(`/run/:run/${name}/*`, (c) => {
+    byPrefix.all(`/run/:run/${name}/*`, (c) => {
       const target = c.req.raw.url
       const runEnds = target.indexOf('/', 5)
       serve(
@@ -79,8 +86,9 @@ export function agentListener(engine: Engine): AgentListener {
       return SENT
     })
   }
-  // Not a route: a second match beside a vendor's would make Hono compose the two on every call.
-  app.notFound((c) => {
+  // An app of its own: beside a vendor's route a second match would make Hono compose the two on every call.
+  const byRoot = routes()
+  byRoot.all('*', (c) => {
     const { incoming, outgoing } = c.env
     const target = c.req.raw.url
     const named = withHost({ prefix: null, host: null, root: rootOwner(target, engine) }, incoming, names)
@@ -92,10 +100,15 @@ export function agentListener(engine: Engine): AgentListener {
 
   return {
     inFlight: () => inFlight,
+    drain: () => {
+      draining = true
+    },
     busy: (socket) => answering.get(socket)?.complete === true,
     handle: (incoming, outgoing) => {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
-      void app.fetch({ method: 'POST', url: incoming.url ?? '' } as Request, { incoming, outgoing })
+      const url = incoming.url ?? ''
+      const app = prefixed.test(url) ? byPrefix : byRoot
+      void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing })
     },
   }
 }
@@ -332,13 +345,16 @@ function notFound(outgoing: ServerResponse): void {
   outgoing.end('This path belongs to no vendor of this proxy.\n')
 }
 
-function overloaded(exchange: Exchange, engine: Engine): Answer {
+const BUSY = 'Too many calls are under way. Retry after a second.'
+const STOPPING = 'The server is stopping. Nothing was sent. Retry later.'
+
+function overloaded(message: string, exchange: Exchange, engine: Engine): Answer {
   return refusal(
     shapeOf(exchange, engine),
     {
       code: 'overloaded',
       rule: 'overload',
-      message: 'Too many calls are under way. Retry after a second.',
+      message,
       retryAfterS: 1,
       retrySafe: true,
     },

@@ -20,6 +20,9 @@ export const REAL = {
   master: Buffer.from('CANARYmasterKey0123456789abcdef!').toString('base64'),
 } as const
 
+/** A Tuesday far from every midnight, while the shipped price tables are fresh. Tests move on from here. */
+export const NOON = Date.parse('2026-11-24T12:00:00.000Z')
+
 /** A wall clock that tests can move. */
 export class TestClock extends SystemClock {
   aheadMs = 0
@@ -60,6 +63,8 @@ export class World {
 
   private constructor(env: Record<string, string>) {
     this.dir = mkdtempSync(join(tmpdir(), 'spendgate-test-'))
+    // The same day whenever the tests run: shipped price tables have a date and grow stale.
+    this.clock.aheadMs = NOON - this.clock.now()
     this.#env = env
   }
 
@@ -68,7 +73,7 @@ export class World {
     const now = (): number => world.clock.now()
     ;[world.stripe, world.twilio, world.resend] = await Promise.all([
       startStripe({ keys: [REAL.stripe, REAL.stripeTest], now }),
-      startTwilio({ now }),
+      startTwilio({ now, accountSid: REAL.twilioAccount, keys: { [REAL.twilioKey]: REAL.twilioSecret } }),
       startResend({ now }),
     ])
     await world.serve()

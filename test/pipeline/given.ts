@@ -4,8 +4,6 @@ import type { Fault, Plan, SeenRequest, Simulator } from '../../fixtures/simulat
 import { formatUsd, parseUsd, usd, ZERO, type Usd } from '../../src/contracts/money.js'
 import { REAL, World, type Answer } from '../helpers/world.js'
 
-/** A Tuesday far from every midnight, while the shipped price tables are fresh. Tests move on from here. */
-export const NOON = Date.parse('2026-11-24T12:00:00.000Z')
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
@@ -13,14 +11,7 @@ export const DAY = 24 * HOUR
 /** A world at NOON with a seeded Stripe account and credentials that the simulated vendors accept. */
 export async function startWorld(env: Record<string, string> = {}): Promise<World> {
   const world = await World.start(env)
-  travelTo(world, NOON)
   world.stripe.seed()
-  const { accountSid, keySid, keySecret } = world.twilio
-  await world.must('POST', '/credentials', {
-    vendor: 'twilio',
-    name: 'twilio-main',
-    secret: { account_sid: accountSid, api_key_sid: keySid, api_key_secret: keySecret },
-  })
   return world
 }
 

@@ -205,7 +205,7 @@ describe('a refusal is a RestException, which autoRetry does not send again, and
       sid: `SK${'ab'.repeat(16)}`,
       secret: 'AgentsOwnTwilioSecret0123456789',
     },
-    { code: 'real_key_presented', when: 'an auth token', sid: null, secret: '0123456789abcdef0123456789abcdef' },
+    { code: 'real_key_presented', when: 'an auth token', sid: null, secret: '7d1c09f3a4be55027d1c09f3a4be5502' },
   ])('$code: $when', async ({ code, sid, secret }) => {
     const known = await world.key({}, { vendors: ['twilio'] })
     const before = await refusals(world, code)

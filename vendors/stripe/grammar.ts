@@ -139,8 +139,18 @@ function isScalar(segment: string, depth: number, inner: string): boolean {
 /** `return_url`, and the `url` of a redirect or an icon. */
 export const isUrlName = (segment: string): boolean => /(^|_)url$/.test(segment)
 
-/** `items[0][price]` as `items`, `0`, `price`. */
-export const segments = (name: string): string[] => name.replaceAll(']', '').split('[')
+const split = new Map<string, readonly string[]>()
+const SPLIT_MAX = 2_000
+
+/** `items[0][price]` as `items`, `0`, `price`. Names repeat from call to call, so what was split is kept. */
+export function segments(name: string): readonly string[] {
+  const known = split.get(name)
+  if (known !== undefined) return known
+  const found = name.replaceAll(']', '').split('[')
+  if (split.size >= SPLIT_MAX) split.clear()
+  split.set(name, found)
+  return found
+}
 
 /** A value from the request as it may stand in a message: quoted and short. */
 export const shown = (value: string): string => JSON.stringify(value.length > 24 ? `${value.slice(0, 24)}…` : value)
