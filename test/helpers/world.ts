@@ -12,7 +12,7 @@ import { startServer, type Running } from '../../src/main.js'
 export const REAL = {
   stripe: 'sk_live_CANARY51stripeRealKey0123456789abcdef',
   stripeTest: 'sk_test_CANARY51stripeTestKey0123456789abcd',
-  twilioAccount: `AC${'0123456789abcdef'.repeat(2)}`,
+  twilioAccount: `AC${'5e1f0a7742c9d3b8'.repeat(2)}`,
   twilioKey: `SK${'fedcba9876543210'.repeat(2)}`,
   twilioSecret: 'CANARYtwilioSecret0123456789abcd',
   resend: 're_CANARY_resendRealKey0123456789',
