@@ -10,6 +10,7 @@ import type { Engine, VendorRuntime } from '../engine.js'
 import type { Answer, Content, Exchange, Fault } from '../exchange.js'
 import { govern, refusal } from '../pipeline.js'
 import { identify, shapeFor } from '../identify.js'
+import { Together } from '../together.js'
 import { EMPTY, Form, parseForm } from '../wire/form.js'
 import { parseJson } from '../wire/json.js'
 import { parseTarget } from '../wire/target.js'
@@ -39,6 +40,8 @@ export interface AgentListener {
 export function agentListener(engine: Engine): AgentListener {
   let inFlight = 0
   let draining = false
+  const queue = new Together()
+  const together = (work: () => void): void => queue.run(work, inFlight)
   const answering = new WeakMap<Socket, IncomingMessage>()
   const serve = (
     incoming: IncomingMessage,
@@ -49,7 +52,7 @@ export function agentListener(engine: Engine): AgentListener {
   ): void => {
     inFlight++
     answering.set(incoming.socket, incoming)
-    const exchange = new RestExchange(incoming, named, rest, pathRun)
+    const exchange = new RestExchange(incoming, named, rest, pathRun, together)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
     const under = full === null ? govern(exchange, engine) : Promise.resolve(overloaded(full, exchange, engine))
@@ -167,11 +170,19 @@ class RestExchange implements Exchange {
   readonly idempotencyKey: string | null
   readonly method: string
   readonly #incoming: IncomingMessage
+  readonly #together: (work: () => void) => void
   readonly #headers = new Map<string, string>()
   readonly #path: string
   readonly #query: string
 
-  constructor(incoming: IncomingMessage, named: Exchange['named'], rest: string, pathRun: string | null) {
+  constructor(
+    incoming: IncomingMessage,
+    named: Exchange['named'],
+    rest: string,
+    pathRun: string | null,
+    together: (work: () => void) => void,
+  ) {
+    this.#together = together
     this.#incoming = incoming
     this.method = incoming.method ?? ''
     this.named = named
@@ -228,7 +239,7 @@ class RestExchange implements Exchange {
 
   async read({ vendor }: VendorRuntime, match: Match | null): Promise<Content | Fault> {
     const limit = match?.operation.bodyBytesMax ?? BODY_BYTES_MAX
-    const body = await readBody(this.#incoming, this.#headers, limit)
+    const body = await readBody(this.#incoming, this.#headers, limit, this.#together)
     if (!Buffer.isBuffer(body)) return body
     const repeats = match?.operation.repeats
     if (this.method === 'GET' || this.method === 'DELETE' || this.method === 'HEAD') {
@@ -306,6 +317,7 @@ function readBody(
   incoming: IncomingMessage,
   headers: ReadonlyMap<string, string>,
   limit: number,
+  together: (work: () => void) => void,
 ): Promise<Buffer | Fault> {
   const tooLarge: Fault = {
     code: 'body_too_large',
@@ -322,10 +334,13 @@ function readBody(
       if (bytes > limit) resolve(tooLarge)
       else chunks.push(chunk)
     })
-    incoming.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    incoming.once('end', () => together(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))))
     // The server's own time limit for a request ends a body that never arrives; both ways lead here.
-    incoming.once('close', () => resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' }))
-    incoming.once('error', () => resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' }))
+    const broken = (): void => {
+      if (!incoming.complete) resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' })
+    }
+    incoming.once('close', broken)
+    incoming.once('error', broken)
   })
 }
 

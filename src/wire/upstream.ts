@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../contracts/clock.js'
+import { Together } from '../together.js'
 
 /** One request to a vendor, complete: nothing is added to it here but framing. */
 export interface UpstreamRequest {
@@ -50,6 +51,8 @@ const CONNECTIONS_MAX = 1024
 export class Upstream {
   readonly #pools = new Map<string, Pool>()
   readonly #timeoutMs: number
+  readonly #together = new Together()
+  #underWay = 0
   readonly #clock: Clock
 
   constructor(options: { readonly timeoutMs: number; readonly clock: Clock }) {
@@ -59,8 +62,14 @@ export class Upstream {
 
   /** @param gate asked synchronously right before the first byte is written; null lets it go */
   send<T>(request: UpstreamRequest, gate: () => T | null): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
+    this.#underWay++
     return new Promise((resolve) => {
-      const handler = new Exchange(resolve, gate, this.#clock)
+      const done = (result: UpstreamReply | UpstreamFault | Withheld<T>): void =>
+        this.#together.run(() => {
+          this.#underWay--
+          resolve(result)
+        }, this.#underWay)
+      const handler = new Exchange(done, gate, this.#clock)
       this.#pool(request.origin).dispatch(
         {
           path: request.target,
