@@ -111,7 +111,7 @@ export function agentListener(engine: Engine): AgentListener {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       const url = incoming.url ?? ''
       const app = prefixed.test(url) ? byPrefix : byRoot
-      void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing })
+      together(() => void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing }))
     },
   }
 }
@@ -334,11 +334,16 @@ function readBody(
       if (bytes > limit) resolve(tooLarge)
       else chunks.push(chunk)
     })
-    incoming.once('end', () => together(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))))
-    // The server's own time limit for a request ends a body that never arrives; both ways lead here.
+    let ended = false
+    incoming.once('end', () => {
+      ended = true
+      together(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    })
+    // The server's own time limit for a request ends a body that never arrives; every way leads here.
     const broken = (): void => {
-      if (!incoming.complete) resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' })
+      if (!ended) resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' })
     }
+    if (incoming.destroyed) broken()
     incoming.once('close', broken)
     incoming.once('error', broken)
   })

@@ -213,6 +213,10 @@ export class World {
     return this.must('GET', `/runs/${run}`)
   }
 
+  metrics(): Promise<Answer> {
+    return ask(`${this.server.adminUrl}/metrics`, 'GET', { authorization: `Bearer ${REAL.admin}` }, undefined)
+  }
+
   /** Faults the book finds in itself. */
   async verified(): Promise<readonly string[]> {
     return (await this.must('GET', '/audit/verify')).faults
