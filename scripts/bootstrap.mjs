@@ -38,6 +38,16 @@ if (typeof status === 'number') process.exit(status)
 
 /** In this very process, so that a signal to it reaches the server and nothing is left behind. */
 async function cli(name) {
+  // npm passes a signal to the shell it started us with, which ends and leaves us: then we stop as if it had come to us.
+  if (process.env.npm_lifecycle_event) {
+    const parent = process.ppid
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return
+      clearInterval(watch)
+      process.kill(process.pid, 'SIGTERM')
+    }, 200)
+    watch.unref()
+  }
   process.setSourceMapsEnabled(true)
   process.argv = [process.execPath, join(root, 'dist/src/cli/index.js'), name, ...rest]
   await import('../dist/src/cli/index.js')
