@@ -14,7 +14,7 @@ export function requireSqlite(): void {
 const require = createRequire(import.meta.url)
 
 /** Version of better-sqlite3 in node_modules; null when there is none. */
-export function installedSqlite(): string | null {
+function installedSqlite(): string | null {
   try {
     return (require('better-sqlite3/package.json') as { version: string }).version
   } catch (error) {

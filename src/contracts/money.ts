@@ -48,7 +48,6 @@ export function sumOfProducts(products: readonly (readonly [string, string])[]):
   return products.reduce((sum, [a, b]) => sum.plus(new Exact(a).times(b)), new Exact(0)).toFixed()
 }
 
-export const absolute = (amount: Usd): Usd => (amount < 0n ? usd(-amount) : amount)
 export const larger = (a: Usd, b: Usd): Usd => (a > b ? a : b)
 
 /** An amount in USD as reserved before a call, and as settled after it. Equal when no currency was changed. */

@@ -170,10 +170,6 @@ export class Registry {
     return null
   }
 
-  standings(id: string): readonly KeyStanding[] {
-    return this.chain(id)
-  }
-
   // Freezes
 
   freezes = (): readonly Freeze[] => this.#freezes
@@ -319,7 +315,7 @@ export class Registry {
   }
 }
 
-export const revokedMessage = (key: KeyStanding): string =>
+const revokedMessage = (key: KeyStanding): string =>
   `The key ${key.id} (${key.name}) was revoked at ${new Date(key.revokedAt!).toISOString()}${key.revokeReason ? `: ${key.revokeReason}` : ''}. Do not retry.`
 
 export const scopeText = (scope: FreezeScope): string => (scope.kind === 'all' ? 'all' : `${scope.kind} ${scope.value}`)
