@@ -102,7 +102,7 @@ describe('charges', () => {
     expect(outcome('POST /v1/charges', create, charge())).toEqual({ object: 'ch_1', total: 50_000_000n })
     expect(
       outcome('POST /v1/charges/ch_1/capture', 'amount=700', charge({ amount_captured: 700 }), at.charge()),
-    ).toEqual({ object: 'ch_1', total: 7_000_000n })
+    ).toEqual({ object: 'ch_1', total: 7_000_000n, ends: 'ch_1' })
   })
 
   test('relabelling a charge concerns the old and the new customer', () => {
@@ -189,7 +189,12 @@ describe('payment intents', () => {
       75_000_000n,
     ],
   ])('%s', (_name, fields, total) => {
-    expect(outcome('POST /v1/payment_intents/pi_1/cancel', '', intent(fields))).toEqual({ object: 'pi_1', total })
+    const over = 'status' in fields && /^(succeeded|canceled)$/.test(fields.status)
+    expect(outcome('POST /v1/payment_intents/pi_1/cancel', '', intent(fields))).toEqual({
+      object: 'pi_1',
+      total,
+      ...(over && { ends: 'pi_1' }),
+    })
   })
 
   test('confirming an intent made elsewhere shows its customer and its destination', () => {
@@ -495,12 +500,13 @@ describe('invoices', () => {
   test('voided or deleted give back what was not paid', () => {
     const voided = (fields: JsonObject) =>
       outcome('POST /v1/invoices/in_1/void', '', invoice({ status: 'void', ...fields }))
-    expect(voided({})).toEqual({ object: 'in_1', total: 0n })
-    expect(voided({ amount_paid: 300 })).toEqual({ object: 'in_1', total: 3_000_000n })
+    expect(voided({})).toEqual({ object: 'in_1', total: 0n, ends: 'in_1' })
+    expect(voided({ amount_paid: 300 })).toEqual({ object: 'in_1', total: 3_000_000n, ends: 'in_1' })
     expect(voided({ status: 'open' })).toEqual({})
     expect(outcome('DELETE /v1/invoices/in_1', '', { id: 'in_1', deleted: true })).toEqual({
       object: 'in_1',
       total: 0n,
+      ends: 'in_1',
     })
   })
 
@@ -598,6 +604,7 @@ describe('invoice items', () => {
     expect(outcome('DELETE /v1/invoiceitems/ii_1', '', { id: 'ii_1', deleted: true })).toEqual({
       object: 'ii_1',
       total: 0n,
+      ends: 'ii_1',
     })
   })
 })
@@ -656,7 +663,7 @@ describe('subscriptions', () => {
       'USD 905.00',
     ],
     [
-      'a tiered price',
+      'a tiered price whose tiers are not shown',
       create,
       'customer=cus_A&items[0][price]=price_1',
       { ...at.price(0, { ...RECURRING, billing_scheme: 'tiered', unit_amount_decimal: null }), ...at.preview(1234) },
@@ -792,7 +799,7 @@ describe('subscriptions', () => {
       '&billing_mode[type]=flexible'
     const { lookUps } = explain(create, form, { ...at.price(500, RECURRING), ...at.preview(500) })
     expect(lookUps).toEqual([
-      'GET /v1/prices/price_1?expand[]=currency_options',
+      'GET /v1/prices/price_1?expand[]=currency_options&expand[]=tiers',
       'POST /v1/invoices/create_preview?customer=cus_A&subscription_details[items][0][price]=price_1' +
         '&invoice_items[0][price]=price_1&automatic_tax[enabled]=true' +
         '&subscription_details[billing_mode][type]=flexible',
@@ -982,6 +989,7 @@ describe('checkout sessions', () => {
     expect(outcome(expire, '', { id: 'cs_1', status: 'expired', payment_status: 'unpaid' })).toEqual({
       object: 'cs_1',
       total: 0n,
+      ends: 'cs_1',
     })
     expect(outcome(expire, '', { id: 'cs_1', status: 'complete', payment_status: 'paid' })).toEqual({})
   })

@@ -1,9 +1,12 @@
 /**
  * How many decimal places Stripe's minor unit has, by currency (docs.stripe.com/currencies, read November 2026).
  *
- * Two traps. UGX and ISK have no minor unit in life, yet Stripe keeps them at two places for backward compatibility:
- * «5 ISK» is sent as 500. And a currency that is missing here is unknown, not two-decimal: an exponent guessed too
- * high would count a hundredth of the money.
+ * Traps. UGX and ISK have no minor unit in life, yet Stripe keeps them at two places for backward compatibility:
+ * «5 ISK» is sent as 500. HUF and TWD have two places in every amount, but are paid out in whole units only, sent as
+ * multiples of 100: reading such an amount as whole units would count a hundred times too much, never too little, and
+ * it is not done. The dinars and the rial of THREE_DECIMAL end in 0 on cards, which changes nothing here. And a
+ * currency that is missing is unknown, not two-decimal: an exponent guessed too high would count a hundredth of the
+ * money.
  */
 export function exponentOf(currency: string): number | null {
   if (ZERO_DECIMAL.has(currency)) return 0

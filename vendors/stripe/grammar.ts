@@ -10,15 +10,16 @@ type Refusal = Pick<Denial, 'code' | 'message'>
  * integer, and a name that must be a scalar is not hidden in a map (`amount[x]=1`).
  *
  * @param signed names (last segment) which Stripe takes as signed here, such as a customer's `balance`
+ * @param maps names that hold a map here, though they are scalars everywhere else (a credit grant's `amount`)
  */
-export function fault(params: Params, signed: readonly string[] = []): Refusal | null {
+export function fault(params: Params, signed: readonly string[] = [], maps: readonly string[] = []): Refusal | null {
   for (const [name, value] of params.entries()) {
     const path = segments(name)
     if (DESCRIPTIVE.has(path[0]!)) continue
     for (const [depth, segment] of path.entries()) {
       if (segment === 'metadata') break
       if (depth < path.length - 1) {
-        if (isScalar(segment, depth, path[depth + 1]!)) {
+        if (isScalar(segment, depth, path[depth + 1]!) && !(depth === 0 && maps.includes(segment))) {
           return refusal(`${shown(name)} is a map or a list, and ${segment} takes one value.`)
         }
         continue
@@ -66,7 +67,13 @@ const INTEGERS: ReadonlySet<string> = new Set([
   'quantity',
   'unit_amount',
 ])
-const DECIMALS: ReadonlySet<string> = new Set(['flat_amount_decimal', 'quantity_decimal', 'unit_amount_decimal'])
+const DECIMALS: ReadonlySet<string> = new Set([
+  'amount_decimal',
+  'flat_amount_decimal',
+  'metric_tons',
+  'quantity_decimal',
+  'unit_amount_decimal',
+])
 const BOOLEANS: ReadonlySet<string> = new Set([
   'active',
   'auto_advance',

@@ -1,17 +1,24 @@
 import { statusOf } from '../../src/contracts/call.js'
-import type { Authorization, Presented, Question, Vendor } from '../../src/contracts/vendor.js'
+import type { Authorization, Presented, Question, TakeBack, Vendor } from '../../src/contracts/vendor.js'
+import { segments, shown } from './grammar.js'
 import { namedAccounts } from './operation.js'
 import { operations } from './operations/index.js'
+import { tools } from './tools.js'
+import { bodyOf, textAt, urlsIn } from './operations/json.js'
+import { text } from './replies.js'
 
 /**
  * The API version the catalogue and its prices were written for (that of stripe-node 23.1.0). Sent with every call
  * that pins none: another version has other defaults, such as taking up pending items on a new invoice.
  */
 const API_VERSION = '2026-10-28.endive'
+/** The same day's version with everything that is in preview; its defaults are the same. */
+const PREVIEW_VERSION = '2026-10-28.preview'
 
 export const stripe: Vendor = {
   name: 'stripe',
-  hosts: ['api.stripe.com'],
+  // SDKs that are given one host send all of them there, so the path decides which one is meant.
+  hosts: ['api.stripe.com', 'files.stripe.com', 'connect.stripe.com', 'meter-events.stripe.com'],
   operations,
   body: 'form',
   ownsRoot: (path) => /^\/(v1|v2|oauth)\//.test(path),
@@ -31,7 +38,13 @@ export const stripe: Vendor = {
   requestHeaders: ['accept', 'stripe-account', 'stripe-context', 'user-agent'],
   replyHeaders: ['idempotent-replayed', 'request-id', 'retry-after', 'stripe-should-retry', 'stripe-version'],
   fixedHeaders: (apiVersion) => ({ 'Stripe-Version': apiVersion || API_VERSION }),
-  idempotent: (_operation, method) => method === 'POST',
+  // /v2 knows the key of a DELETE as well (docs.stripe.com/api-v2-overview, November 2026).
+  idempotent: ({ routes }, method) => method === 'POST' || (method === 'DELETE' && routes[0].startsWith('DELETE /v2/')),
+  apiVersionFault: (version) =>
+    version === '' || version === API_VERSION || version === PREVIEW_VERSION
+      ? null
+      : `Stripe's version ${shown(version)} has other parameters and defaults than those spendgate knows: pin ${API_VERSION} or ${PREVIEW_VERSION}, or none.`,
+  takeBack,
   common,
 
   refuse: ({ code, message, retryAfterS, retrySafe }) => ({
@@ -47,6 +60,7 @@ export const stripe: Vendor = {
   }),
   verdict: (status) => (NOTHING_HAPPENED.has(status) ? 'released' : 'assumed'),
   requestIdHeader: 'request-id',
+  tools,
 }
 
 /**
@@ -67,17 +81,117 @@ function present(auth: Authorization): Presented | null {
 /** Stripe.js puts these beside a form to stand for the key, the account and the version; nothing else has them. */
 const STAND_INS = ['key', '_stripe_account', '_stripe_version', '_stripe_context', '_method'] as const
 
-/** Which account a call acts on: its own, unless a header names another one. */
+/** Which accounts a call acts on, what a JSON body sends to whom, and what no call may ask to see. */
 function common(question: Question): ReturnType<NonNullable<Vendor['common']>> {
-  const accounts = namedAccounts(question)
-  const standIn = STAND_INS.find((name) => question.params.has(name))
+  const accounts = [...new Set([...namedAccounts(question), ...accountsIn(question)])]
+  const urls = urlsIn(question.json)
+  const standIn = STAND_INS.find((name) => question.params.has(name) || name in bodyOf(question))
+  const secret = secretAsked(question)
+  const message =
+    standIn !== undefined
+      ? `The parameter ${standIn} would change the key, account or version of the call. Do not retry.`
+      : secret !== null
+        ? `${secret} would show a secret in the reply, which no call through spendgate does. Leave it out.`
+        : null
   return {
-    subjects: accounts.length > 0 ? { accounts } : {},
-    ...(standIn && {
-      refuse: {
-        code: 'request_malformed',
-        message: `The parameter ${standIn} would change the key, account or version of the call. Do not retry.`,
-      },
-    }),
+    subjects: { ...(accounts.length > 0 && { accounts }), ...(urls.length > 0 && { urls }) },
+    ...(message !== null && { refuse: { code: 'request_malformed', message } }),
   }
+}
+
+/** A connected account in the path or among the parameters. A bank account that was linked (`fca_…`) goes by the same name. */
+function accountsIn({ path, params, json }: Question): readonly string[] {
+  const body = bodyOf({ json })
+  const named = [
+    params.get('account'),
+    params.get('account_holder[account]'),
+    textAt(body, 'account'),
+    textAt(body, 'account_details.account'),
+  ]
+  return [path.account, ...named.filter((id) => !id?.startsWith('fca_'))].flatMap((id) => text(id) ?? [])
+}
+
+/** Fields that only `expand` (/v1) or `include` (/v2) puts into a reply, and that nobody may have who is watched. */
+const NEVER_SHOWN: ReadonlySet<string> = new Set([
+  'client_secret',
+  'cvc',
+  'encrypted_number',
+  'number',
+  'payload',
+  'secret',
+  'signing_secret',
+])
+
+function secretAsked({ params, json }: Question): string | null {
+  const body = bodyOf({ json })
+  const listed = ['expand', 'include'].flatMap((name) => {
+    const values = body[name]
+    return (Array.isArray(values) ? values : [values]).map((value) => [name, value] as const)
+  })
+  for (const [name, value] of [...params.entries(), ...listed]) {
+    const asks = segments(name)[0]
+    if ((asks !== 'expand' && asks !== 'include') || typeof value !== 'string') continue
+    if (
+      value
+        .toLowerCase()
+        .split(/[^a-z0-9_]+/)
+        .some((field) => NEVER_SHOWN.has(field))
+    )
+      return `${asks} ${shown(value)}`
+  }
+  return null
+}
+
+/** What is made by these operations ends by a request of its own; everything else is told by the prefix of its id. */
+const ENDS_BY_OPERATION: Readonly<Record<string, (id: string) => TakeBack>> = {
+  'financial_connections.accounts.subscribe': (id) => ({
+    method: 'POST',
+    path: `/v1/financial_connections/accounts/${id}/unsubscribe`,
+    params: [['features[]', 'transactions']],
+  }),
+  'shared_payment.issued_tokens.create': (id) => ({
+    method: 'POST',
+    path: `/v1/shared_payment/issued_tokens/${id}/revoke`,
+  }),
+  'v2.money_management.payout_intents.create': (id) => ({
+    method: 'POST',
+    path: `/v2/money_management/payout_intents/${id}/cancel`,
+    json: {},
+  }),
+}
+
+/** A finalised invoice can only be voided; a draft, or one that waits for Stripe's next attempt, is stopped. */
+const FINALIZING: ReadonlySet<string> = new Set(['invoices.finalize', 'invoices.send'])
+
+const ENDS_BY_PREFIX: readonly (readonly [prefix: string, end: (id: string, operation: string) => TakeBack])[] = [
+  ['cs_', (id) => ({ method: 'POST', path: `/v1/checkout/sessions/${id}/expire` })],
+  [
+    'ic_',
+    (id) => ({ method: 'POST', path: `/v1/issuing/cards/${id}`, params: [['status', 'inactive']], keepsCounted: true }),
+  ],
+  [
+    'in_',
+    (id, operation) =>
+      FINALIZING.has(operation)
+        ? { method: 'POST', path: `/v1/invoices/${id}/void` }
+        : { method: 'POST', path: `/v1/invoices/${id}`, params: [['auto_advance', 'false']] },
+  ],
+  ['ii_', (id) => ({ method: 'DELETE', path: `/v1/invoiceitems/${id}` })],
+  ['pi_', (id) => ({ method: 'POST', path: `/v1/payment_intents/${id}/cancel` })],
+  [
+    'plink_',
+    (id) => ({ method: 'POST', path: `/v1/payment_links/${id}`, params: [['active', 'false']], keepsCounted: true }),
+  ],
+  ['qt_', (id) => ({ method: 'POST', path: `/v1/quotes/${id}/cancel` })],
+  ['seti_', (id) => ({ method: 'POST', path: `/v1/setup_intents/${id}/cancel` })],
+  ['sub_sched_', (id) => ({ method: 'POST', path: `/v1/subscription_schedules/${id}/cancel`, keepsCounted: true })],
+  ['sub_', (id) => ({ method: 'DELETE', path: `/v1/subscriptions/${id}`, keepsCounted: true })],
+]
+
+/** The request that ends what a call has started, by the operation that made it and the prefix of its id. */
+function takeBack({ operation, object }: { readonly operation: string; readonly object: string }): TakeBack | null {
+  if (!/^[A-Za-z0-9_]{1,255}$/.test(object)) return null
+  const byOperation = ENDS_BY_OPERATION[operation]
+  if (byOperation) return byOperation(object)
+  return ENDS_BY_PREFIX.find(([prefix]) => object.startsWith(prefix))?.[1](object, operation) ?? null
 }

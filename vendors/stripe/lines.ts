@@ -1,3 +1,4 @@
+import { sumOfProducts } from '../../src/contracts/money.js'
 import type { Explained, JsonObject, Params, Question } from '../../src/contracts/vendor.js'
 import { findPrices, LOOK_UPS_MAX } from './lookups.js'
 import { largest, largerMinor, lineTotal, NOTHING, priceOf, sum, type Priced } from './pricing.js'
@@ -7,6 +8,8 @@ import { decimal, integer, list, object, text } from './replies.js'
 export interface Line {
   readonly price: string | InlinePrice
   readonly quantity: string
+  /** True where a buyer may take less. */
+  readonly adjustable?: boolean
 }
 
 /** Minor units of a currency, decimal text. */
@@ -53,7 +56,7 @@ export function readLine(item: Params, name: string, allowed: readonly string[],
   if (price instanceof Unreadable) return price.why
   const quantity = readQuantity(item, old?.quantity ?? '1')
   if (quantity === null) return `The largest quantity of an item in ${name} is not a plain number.`
-  return { price, quantity }
+  return { price, quantity, ...(item.get('adjustable_quantity[enabled]') === 'true' && { adjustable: true }) }
 }
 
 class Unreadable {
@@ -103,38 +106,115 @@ function readQuantity(item: Params, before: string): string | null {
   return /^[1-9][0-9]{0,5}$/.test(maximum) ? largerMinor(quantity, maximum) : null
 }
 
-/** What one unit of a price costs at most in each currency it can be paid in, or why that has no bound. */
-function unitsOf(price: JsonObject): ReadonlyMap<string, string> | string {
+/** Minor units that a line costs at most, decimal text. */
+type LineCost = (line: Line) => string | null
+
+/** How a price is worked out in each currency it can be paid in (null: no bound is known), or why it has none at all. */
+export function costsOf(price: JsonObject): ReadonlyMap<string, LineCost | null> | string {
   if (object(price.recurring)?.usage_type === 'metered') return METERED
-  if (price.billing_scheme === 'tiered') return TIERED
-  const options = Object.entries(object(price.currency_options) ?? {}).map(
-    ([currency, option]) => [currency, object(option ?? null)] as const,
-  )
-  const units = new Map<string, string>()
-  for (const [currency, option] of [[text(price.currency), price] as const, ...options]) {
-    const unit = option && unitOf(option)
-    if (!currency || !unit) return 'A price that is tiered or freely chosen by the buyer has no upper bound.'
-    units.set(currency, unit)
+  const currency = text(price.currency)
+  if (!currency) return UNBOUNDED
+  const options = Object.entries(object(price.currency_options) ?? {})
+  return new Map([
+    ...options.map(([other, option]) => [other, costOf(price, object(option ?? null) ?? {})] as const),
+    [currency, costOf(price, price)],
+  ])
+}
+
+function costOf(price: JsonObject, option: JsonObject): LineCost | null {
+  if (isTiered(price) || list(option.tiers).length > 0) {
+    const tiers = tiersOf(option)
+    if (!tiers) return null
+    return price.tiers_mode === 'graduated'
+      ? (line) => graduated(tiers, line)
+      : price.tiers_mode === 'volume'
+        ? (line) => volume(tiers, line)
+        : null
   }
-  return units
+  const chosen = object(option.custom_unit_amount)
+  const unit = chosen ? integer(chosen.maximum) : (decimal(option.unit_amount_decimal) ?? integer(option.unit_amount))
+  return unit === null ? null : ({ quantity }) => lineTotal(unit, quantity)
+}
+
+const isTiered = (price: JsonObject): boolean => price.billing_scheme === 'tiered'
+
+/** `upTo` is the last unit of the tier, null for the last tier. */
+interface Tier {
+  readonly upTo: bigint | null
+  readonly unit: string
+  readonly flat: string
+}
+
+/** The tiers of a price in ascending order, the last one open, or null when they are not all readable. */
+function tiersOf(option: JsonObject): readonly Tier[] | null {
+  const tiers: Tier[] = []
+  for (const tier of list(option.tiers)) {
+    const unit = decimal(tier.unit_amount_decimal) ?? integer(tier.unit_amount)
+    const flat = decimal(tier.flat_amount_decimal) ?? integer(tier.flat_amount)
+    const upTo = integer(tier.up_to)
+    if ((unit ?? flat) === null || unit?.startsWith('-') || flat?.startsWith('-')) return null
+    const before = tiers.at(-1)
+    if (before && (before.upTo === null || (upTo !== null && BigInt(upTo) <= before.upTo))) return null
+    tiers.push({ upTo: upTo === null ? null : BigInt(upTo), unit: unit ?? '0', flat: flat ?? '0' })
+  }
+  return tiers.length > 0 && tiers.at(-1)!.upTo === null ? tiers : null
+}
+
+/** Each unit costs what its tier says, and every tier that is reached adds its flat amount. */
+function graduated(tiers: readonly Tier[], { quantity }: Line): string {
+  const wanted = atLeastOne(quantity)
+  let below = 0n
+  const parts: (readonly [string, string])[] = []
+  for (const { upTo, unit, flat } of tiers) {
+    if (wanted <= below) break
+    const last = upTo === null || wanted < upTo ? wanted : upTo
+    parts.push([unit, (last - below).toString()], [flat, '1'])
+    below = last
+  }
+  return sumOfProducts(parts)
+}
+
+/**
+ * All units cost what the tier of the last one says. Taking more can cost less, so where the buyer chooses, the dearest
+ * of all reachable tiers counts.
+ */
+function volume(tiers: readonly Tier[], { quantity, adjustable = false }: Line): string {
+  const wanted = atLeastOne(quantity)
+  let below = 0n
+  let most = '0'
+  for (const { upTo, unit, flat } of tiers) {
+    if (wanted <= below) break
+    const last = upTo === null || wanted < upTo ? wanted : upTo
+    const here = lineTotal(
+      sumOfProducts([
+        [unit, last.toString()],
+        [flat, '1'],
+      ]),
+      '1',
+    )
+    most = adjustable ? largerMinor(most, here) : here
+    below = last
+  }
+  return most
+}
+
+/** A line of none still pays the flat amount of the first tier. */
+const atLeastOne = (quantity: string): bigint => {
+  const whole = BigInt(lineTotal(quantity, '1'))
+  return whole < 1n ? 1n : whole
 }
 
 const METERED = 'A metered price has no upper bound: its cost depends on later usage.'
-const TIERED = 'What a tiered price costs depends on more than its quantity.'
-
-function unitOf(option: JsonObject): string | null {
-  if (list(option.tiers).length > 0) return null
-  const chosen = object(option.custom_unit_amount)
-  if (chosen) return integer(chosen.maximum)
-  return decimal(option.unit_amount_decimal) ?? integer(option.unit_amount)
-}
+const UNBOUNDED = 'A price that is freely chosen by the buyer, or that cannot be read, has no upper bound.'
+const TIERED =
+  'The tiers of a price could not be read in every currency it can be paid in. Name its own currency with currency=….'
 
 /**
  * Looks up the prices of all lines and adds them up. A buyer may be shown any currency a price has, so each line
  * counts at the dearest unless the request settles the currency.
  *
  * @param known prices that are already at hand
- * @param previewed true when Stripe itself works out what tiered prices come to; they then count as nothing here
+ * @param previewed true when Stripe itself works out what prices come to; tiers that cannot be read then count as nothing here
  */
 export function totalOf(
   question: Question,
@@ -152,20 +232,26 @@ export function totalOf(
 ): Explained {
   const ids = new Set(lines.flatMap(({ price }) => (typeof price === 'string' && !known.has(price) ? [price] : [])))
   if (ids.size > lookUps) return then(`More than ${lookUps} different prices cannot be looked up for one call.`, [])
-  return findPrices([...ids], ['currency_options'], (found) => {
+  return findPrices([...ids], ['currency_options', 'tiers'], (found) => {
     if (found === null) return then('A price this call names could not be found, so what it costs is unknown.', [])
     const prices = new Map([...known, ...found])
     const currencies = new Set<string>()
-    const amounts = lines.map(({ price, quantity }) => {
-      const units = typeof price === 'string' ? unitsOf(prices.get(price)!) : new Map([[price.currency, price.unit]])
-      if (units === TIERED && previewed) return NOTHING
-      if (typeof units === 'string') return units
+    const amounts = lines.map((line): Priced => {
+      if (typeof line.price !== 'string') {
+        currencies.add(line.price.currency)
+        return priceOf(question, lineTotal(line.price.unit, line.quantity), line.price.currency)
+      }
+      const price = prices.get(line.price)!
+      const costs = costsOf(price)
+      if (typeof costs === 'string') return costs
       const settled = question.params.get('currency')
-      const candidates = settled && units.has(settled) ? [[settled, units.get(settled)!] as const] : [...units]
+      const candidates = settled && costs.has(settled) ? [[settled, costs.get(settled)!] as const] : [...costs]
+      if (previewed && isTiered(price) && candidates.some(([, cost]) => cost === null)) return NOTHING
       return largest(
-        candidates.map(([currency, unit]) => {
+        candidates.map(([currency, cost]) => {
+          if (cost === null) return isTiered(price) ? TIERED : UNBOUNDED
           currencies.add(currency)
-          return priceOf(question, lineTotal(unit, quantity), currency)
+          return priceOf(question, cost(line), currency)
         }),
       )
     })

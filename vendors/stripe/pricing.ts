@@ -1,5 +1,5 @@
 import { larger, sumOfProducts, usd, ZERO, type Converted } from '../../src/contracts/money.js'
-import type { Quote } from '../../src/contracts/call.js'
+import type { Commitment, Quote } from '../../src/contracts/call.js'
 import type { Explanation, Outcome, Question } from '../../src/contracts/vendor.js'
 import { exponentOf } from './currencies.js'
 import { shown } from './grammar.js'
@@ -65,7 +65,25 @@ export function times(amount: Priced, count: string): Priced {
   return { reserve: usd(amount.reserve * BigInt(count)), settle: usd(amount.settle * BigInt(count)) }
 }
 
+/** For what can never move money. */
 export const FREE: Quote = { basis: 'free' }
+
+/** For an operation that can move money and moves none this time; why, in a sentence. */
+export const free = (why: string): Quote => ({ basis: 'free', why })
+
+/**
+ * The commitment of what somebody else completes: a link, a session, an unconfirmed intent.
+ *
+ * @param quantity how many times it can be completed; null without limit
+ * @param object the id of what exists already and is changed
+ */
+export const open = (quantity: bigint | null, object?: string): Commitment => ({
+  kind: 'open',
+  perMonth: ZERO,
+  dueAt: null,
+  quantity,
+  ...(object !== undefined && { object }),
+})
 
 function quoteOf(amount: Priced, basis: 'exact' | 'ceiling'): Quote {
   if (typeof amount === 'string') return { basis: 'unpriceable', why: amount }

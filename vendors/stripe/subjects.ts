@@ -29,8 +29,9 @@ export function owners(...ids: readonly (string | null | undefined)[]): readonly
   return known.length === new Set(ids.map((id) => id || null)).size ? known : null
 }
 
-/** The customer of an object: an id, an expanded object or nothing. */
-export const customerOf = (found: JsonObject): string | null => idIn(found.customer)
+/** The customer of an object: an id, an expanded object or nothing. Payment records keep theirs among the details. */
+export const customerOf = (found: JsonObject): string | null =>
+  idIn(found.customer) ?? idIn(object(found.customer_details)?.customer)
 
 /** Accounts an existing object already routes its money to. */
 export function beneficiariesOf(found: JsonObject): readonly (string | null)[] {
@@ -60,6 +61,6 @@ function isDestination(path: readonly string[]): boolean {
 const isUrl = (path: readonly string[]): boolean =>
   isUrlName(path.at(-1)!) || (path.at(-2) === 'images' && /^\d*$/.test(path.at(-1)!))
 
-const distinct = (values: readonly (string | null | undefined)[]): string[] => [
+export const distinct = (values: readonly (string | null | undefined)[]): string[] => [
   ...new Set(values.filter((value): value is string => Boolean(value))),
 ]

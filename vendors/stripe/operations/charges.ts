@@ -1,12 +1,14 @@
 import type { JsonObject, Operation } from '../../../src/contracts/vendor.js'
 import { find, ofOwner } from '../lookups.js'
+import { product } from '../../table.js'
 import { operation } from '../operation.js'
-import { atLeast, brings, costs, plus, priceOf, reached, FREE } from '../pricing.js'
+import { atLeast, brings, costs, open, plus, priceOf, reached, FREE } from '../pricing.js'
 import { idIn, integer, text } from '../replies.js'
+import { SDK } from '../sources.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
-import { everybodys, ownedList, ownedRead } from './reads.js'
+import { everybodys, ownedList, ownedRead, SECRETS } from './reads.js'
 
-export const charges: readonly Operation[] = [
+export const charges: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
   operation({
     id: 'charges.create',
     routes: ['POST /v1/charges'],
@@ -20,6 +22,7 @@ export const charges: readonly Operation[] = [
       return {
         ...costs(priceOf(question, params.get('amount'), currency)),
         direction: 'in',
+        ...(params.get('capture') === 'false' && { commits: open(1n) }),
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
       }
     },
@@ -35,6 +38,7 @@ export const charges: readonly Operation[] = [
     id: 'charges.update',
     routes: ['POST /v1/charges/{charge}'],
     effect: 'write',
+    why: 'It changes labels of a charge that has been made; no amount.',
     accepts: 'customer description fraud_details metadata receipt_email shipping transfer_group',
     explain: (question) =>
       ofOwner(question, 'charge', question.path.charge!, (customers) => {
@@ -61,6 +65,7 @@ export const charges: readonly Operation[] = [
         return {
           ...brings(exposureOf(charge)!, priceOf(question, total, currency)),
           direction: 'in',
+          commits: open(1n, exposureOf(charge)!),
           subjects: subjects(question, {
             customers: owners(customerOf(charge)),
             currencies: [currency],
@@ -68,18 +73,16 @@ export const charges: readonly Operation[] = [
           }),
         }
       }),
-    outcome: (reply, question) =>
-      reached(
-        question,
-        exposureOf(reply),
-        integer(reply.amount_captured) ?? integer(reply.amount),
-        text(reply.currency),
-      ),
+    outcome: (reply, question) => {
+      const exposure = exposureOf(reply)
+      const taken = integer(reply.amount_captured) ?? integer(reply.amount)
+      return { ...reached(question, exposure, taken, text(reply.currency)), ...(exposure && { ends: exposure }) }
+    },
   }),
   everybodys('charges.search', '/v1/charges/search'),
   ownedList('charges.list', '/v1/charges'),
   ownedRead('charges.retrieve', '/v1/charges/{charge}', 'charge', 'charge'),
-]
+])
 
 /** A charge made by an intent counts with the intent, so that capturing it by either id is counted once. */
 const exposureOf = (charge: JsonObject): string | null => idIn(charge.payment_intent) ?? text(charge.id)

@@ -1,16 +1,21 @@
 import type { Explained, Explanation, JsonObject, Operation, Question } from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
 import { find } from '../lookups.js'
 import { operation } from '../operation.js'
 import { costs, FREE, minus, priceOf } from '../pricing.js'
 import { integer, text } from '../replies.js'
+import { SDK } from '../sources.js'
 import { subjects } from '../subjects.js'
-import { everybodys, ownedRead } from './reads.js'
+import { everybodys, ownedRead, SECRETS } from './reads.js'
 
-export const customers: readonly Operation[] = [
+const WORSE_WITH_BALANCE = 'Only the parameter balance gives or takes money, and with it the call is spend as well.'
+
+export const customers: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
   operation({
     id: 'customers.create',
     routes: ['POST /v1/customers'],
     effect: 'write',
+    weaker: WORSE_WITH_BALANCE,
     accepts: `address balance business_name cash_balance description email individual_name invoice_prefix
       invoice_settings metadata name next_invoice_sequence payment_method phone preferred_locales shipping source tax
       tax_exempt tax_id_data test_clock validate`,
@@ -21,6 +26,7 @@ export const customers: readonly Operation[] = [
     id: 'customers.update',
     routes: ['POST /v1/customers/{customer}'],
     effect: 'write',
+    weaker: WORSE_WITH_BALANCE,
     accepts: `address balance business_name cash_balance default_source description email individual_name
       invoice_prefix invoice_settings metadata name next_invoice_sequence phone preferred_locales shipping source tax
       tax_exempt validate`,
@@ -35,13 +41,14 @@ export const customers: readonly Operation[] = [
     id: 'customers.delete',
     routes: ['DELETE /v1/customers/{customer}'],
     effect: 'destructive',
+    why: 'It ends every subscription of the customer at once, without a bill or a refund.',
     accepts: '',
     explain: (question) => unpaid(question, [question.path.customer!]),
   }),
   everybodys('customers.search', '/v1/customers/search'),
   everybodys('customers.list', '/v1/customers'),
   ownedRead('customers.retrieve', '/v1/customers/{customer}', 'customer', 'customer'),
-]
+])
 
 const unpaid = (question: Question, who: readonly string[] | null): Explanation => ({
   quote: FREE,

@@ -1,12 +1,14 @@
+import type { Commitment } from '../../../src/contracts/call.js'
 import { ZERO } from '../../../src/contracts/money.js'
-import type { Explained, Explanation, JsonObject, Operation, Question } from '../../../src/contracts/vendor.js'
+import type { Explained, Explanation, JsonObject, Operation, Params, Question } from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
 import { readPriceData, totalOf } from '../lines.js'
-import { find, ofOwner } from '../lookups.js'
+import { find } from '../lookups.js'
 import { operation } from '../operation.js'
 import {
   brings,
   costs,
-  FREE,
+  free,
   largerMinor,
   lineTotal,
   minus,
@@ -17,6 +19,7 @@ import {
   type Priced,
 } from '../pricing.js'
 import { decimal, idIn, integer, object, text } from '../replies.js'
+import { SDK } from '../sources.js'
 import { customerOf, owners, subjects } from '../subjects.js'
 import { ownedList, ownedRead } from './reads.js'
 
@@ -26,7 +29,7 @@ const SIGNED = ['amount', 'unit_amount', 'unit_amount_decimal'] as const
  * A pending item counts by itself; one that is put on an invoice counts with the invoice. An item that lowers what a
  * customer owes is a gift and counts by itself at its absolute value.
  */
-export const invoiceItems: readonly Operation[] = [
+export const invoiceItems: readonly Operation[] = product({ source: SDK }, [
   operation({
     id: 'invoiceitems.create',
     routes: ['POST /v1/invoiceitems'],
@@ -39,14 +42,15 @@ export const invoiceItems: readonly Operation[] = [
       const invoice = question.params.get('invoice')
       if (invoice) {
         return find('invoice', invoice, (found) =>
-          priceItem(question, null, text(found.currency), (item) =>
+          priceItem(question, question.params, null, text(found.currency), (item) =>
             onInvoice(question, item, found, owners(customerOf(found), ...(customer ? [customer] : []))),
           ),
         )
       }
-      return priceItem(question, null, null, (item) => {
+      return priceItem(question, question.params, null, null, (item) => {
         const taxed = question.params.has('tax_rates')
-        return pending(question, taxed ? { ...item, usd: TAXED } : item, owners(customer))
+        const waiting = pending(question, taxed ? { ...item, usd: TAXED } : item, owners(customer))
+        return item.minor?.startsWith('-') ? waiting : { ...waiting, commits: WAITING }
       })
     },
     outcome: (reply, question) =>
@@ -62,11 +66,16 @@ export const invoiceItems: readonly Operation[] = [
     explain: (question) =>
       find('invoiceitem', question.path.invoiceitem!, (old) => {
         const customers = owners(customerOf(old))
-        if (!REPRICES.some((name) => question.params.has(name))) {
-          return { quote: FREE, subjects: subjects(question, { customers, currencies: [text(old.currency)] }) }
+        const invoice = idIn(old.invoice)
+        const repriced = REPRICES.some((name) => question.params.has(name))
+        const discounted = invoice !== null && DISCOUNTS.some((name) => question.params.has(name))
+        if (!repriced && !discounted) {
+          return {
+            quote: free('Neither the price nor the quantity of the item changes.'),
+            subjects: subjects(question, { customers, currencies: [text(old.currency)] }),
+          }
         }
-        return priceItem(question, old, text(old.currency), (item) => {
-          const invoice = idIn(old.invoice)
+        return priceItem(question, question.params, old, text(old.currency), (item) => {
           if (!invoice) {
             const taxed = question.params.has('tax_rates')
             const { settle: _, ...rest } = pending(question, taxed ? { ...item, usd: TAXED } : item, customers)
@@ -85,17 +94,16 @@ export const invoiceItems: readonly Operation[] = [
     routes: ['DELETE /v1/invoiceitems/{invoiceitem}'],
     effect: 'destructive',
     accepts: '',
-    explain: (question) =>
-      ofOwner(question, 'invoiceitem', question.path.invoiceitem!, (customers) => ({
-        quote: FREE,
-        object: question.path.invoiceitem!,
-        subjects: subjects(question, { customers }),
-      })),
-    outcome: (reply, question) => (reply.deleted === true ? { object: question.path.invoiceitem!, total: ZERO } : {}),
+    explain: remove,
+    outcome: (reply, question, { object: counted }) => {
+      const id = question.path.invoiceitem!
+      if (reply.deleted !== true) return {}
+      return counted === id ? { object: id, total: ZERO, ends: id } : { ends: id }
+    },
   }),
   ownedList('invoiceitems.list', '/v1/invoiceitems'),
   ownedRead('invoiceitems.retrieve', '/v1/invoiceitems/{invoiceitem}', 'invoiceitem', 'invoiceitem'),
-]
+])
 
 const REPRICES = [
   'amount',
@@ -109,24 +117,41 @@ const REPRICES = [
   'unit_amount_decimal',
 ] as const
 
+const DISCOUNTS = ['discountable', 'discounts'] as const
+
+/** What rates add cannot be seen before Stripe applies them, nor what an item costs without a discount it had. */
+const reprices = ({ params, path }: Question): boolean =>
+  params.has('tax_rates') || (path.invoiceitem !== undefined && DISCOUNTS.some((name) => params.has(name)))
+
+/** The next invoice takes a pending item up by itself where the customer has a subscription. */
+const WAITING: Commitment = { kind: 'scheduled', perMonth: ZERO, dueAt: null, quantity: 1n }
+
+const RATED =
+  'Stripe would finalise the invoice by itself, with tax rates or discounts of the item that cannot be worked out now. ' +
+  'Send auto_advance=false on the invoice and finalise it in a call of its own.'
+
 const TAXED =
   'What tax adds to an item that is billed later cannot be known. Put the item on an invoice (invoice=…), whose ' +
   'amount is checked when it is finalised.'
 
 /** What an item comes to: signed minor units where they are known (a looked-up price is known in USD only). */
-interface Item {
+export interface Item {
   readonly minor: string | null
   readonly currency: string | null
   readonly usd: Priced
 }
 
-function priceItem(
+/**
+ * @param params the fields of the item: the whole form, or one line of it
+ * @param old the item or line that is changed: what the request does not say stays
+ */
+export function priceItem(
   question: Question,
+  params: Params,
   old: JsonObject | null,
   fallback: string | null,
   then: (item: Item) => Explained,
 ): Explained {
-  const { params } = question
   const currency = params.get('currency') ?? fallback
   const ofMinor = (minor: string | null, of: string | null): Explained =>
     then({ minor, currency: of, usd: priceOf(question, minor, of) })
@@ -188,6 +213,9 @@ function onInvoice(
   before: string | null = '0',
 ): Explanation {
   if (item.minor?.startsWith('-')) return pending(question, item, customers)
+  if (invoice.auto_advance === true && reprices(question)) {
+    return pending(question, { ...item, usd: RATED }, customers)
+  }
   const due = integer(invoice.amount_due)
   const currency = text(invoice.currency)
   const added = item.minor && before && largerMinor(minus(item.minor, before), '0')
@@ -200,4 +228,35 @@ function onInvoice(
     direction: 'in',
     subjects: subjects(question, { customers, currencies: [currency, item.currency] }),
   }
+}
+
+/** A pending item gives back what it counted. Taking a credit off an invoice raises what is due there. */
+function remove(question: Question): Explained {
+  const id = question.path.invoiceitem!
+  const gone = (customers: readonly string[] | null): Explanation => ({
+    quote: free('A deleted item is billed no more.'),
+    object: id,
+    subjects: subjects(question, { customers }),
+  })
+  return find(
+    'invoiceitem',
+    id,
+    (old) => {
+      const customers = owners(customerOf(old))
+      const invoice = idIn(old.invoice)
+      const credit = integer(old.amount)
+      if (invoice === null || !credit?.startsWith('-')) return gone(customers)
+      return find('invoice', invoice, (found) => {
+        const due = integer(found.amount_due)
+        const currency = text(found.currency)
+        return {
+          ...brings(invoice, priceOf(question, due && plus(due, credit.slice(1)), currency), 'ceiling'),
+          direction: 'in',
+          effects: ['future_spend'],
+          subjects: subjects(question, { customers, currencies: [currency] }),
+        }
+      })
+    },
+    { missing: () => gone(null) },
+  )
 }

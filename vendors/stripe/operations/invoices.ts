@@ -1,17 +1,27 @@
+import { ZERO } from '../../../src/contracts/money.js'
 import type { Explained, Explanation, JsonObject, Operation, Outcome, Question } from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
 import { find, ofOwner, UNKNOWN_OBJECT } from '../lookups.js'
 import { operation } from '../operation.js'
-import { brings, costs, FREE, largerMinor, priceOf, reached, sum } from '../pricing.js'
-import { integer, list, text } from '../replies.js'
+import { brings, costs, FREE, free, largerMinor, open, priceOf, reached, sum } from '../pricing.js'
+import { integer, list, object, text } from '../replies.js'
+import { SDK } from '../sources.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
-import { everybodys, ownedList, ownedRead } from './reads.js'
+import { everybodys, ownedList, ownedRead, SECRETS } from './reads.js'
+
+/** A client secret pays without a key, whatever the invoice shows beside it. */
+const CLIENT_SECRETS = ['client_secret', 'confirmation_secret'] as const
+
+/** The page and the PDF of an invoice are shown by the calls that count what can be paid there, and by no other. */
+export const HIDDEN = [...SECRETS, 'confirmation_secret'] as const
 
 /** An invoice counts with everything that is due on it, from the call after which it can be paid. */
-export const invoices: readonly Operation[] = [
+export const invoices: readonly Operation[] = product({ source: SDK, reveals: HIDDEN }, [
   operation({
     id: 'invoices.create_preview',
     routes: ['POST /v1/invoices/create_preview'],
     effect: 'read',
+    why: 'A preview bills nobody.',
     signed: ['amount', 'unit_amount', 'unit_amount_decimal'],
     explain: preview,
   }),
@@ -39,39 +49,51 @@ export const invoices: readonly Operation[] = [
     explain: (question) =>
       find('invoice', question.path.invoice!, (invoice) => {
         const { params } = question
-        const starts = params.get('auto_advance') === 'true' || params.has('automatically_finalizes_at')
-        const advances = starts || (invoice.auto_advance === true && params.get('auto_advance') !== 'false')
+        const advances =
+          params.get('auto_advance') === 'true' ||
+          params.has('automatically_finalizes_at') ||
+          (invoice.auto_advance === true && params.get('auto_advance') !== 'false')
+        // An invoice that only waited can be charged once Stripe is told whom or how.
+        const starts = advances && STARTS.some((name) => params.has(name))
         const repriced = addsToIt(question) || params.has('discounts')
         return {
-          ...(advances && repriced ? costs(ADDED_LATER) : starts ? dueOn(question, invoice) : { quote: FREE }),
+          ...(advances && repriced ? costs(ADDED_LATER) : starts ? dueOn(question, invoice) : { quote: free(STAYS) }),
+          ...(starts && scheduled(question, invoice)),
           direction: 'in',
           subjects: concerned(question, invoice),
         }
       }),
-    outcome: (reply, question, { object }) => (object ? outcome(reply, question) : {}),
+    outcome: (reply, question, { object: counted }) => {
+      const stopped =
+        question.params.get('auto_advance') === 'false' && reply.status === 'draft' && reply.auto_advance === false
+      return { ...(counted && outcome(reply, question)), ...(stopped && { ends: question.path.invoice! }) }
+    },
   }),
   operation({
     id: 'invoices.finalize',
     routes: ['POST /v1/invoices/{invoice}/finalize'],
+    reveals: CLIENT_SECRETS,
     effect: 'spend',
     accepts: 'auto_advance',
-    explain: onInvoice,
+    explain: (question) => onInvoice(question, collected),
     outcome,
   }),
   operation({
     id: 'invoices.pay',
     routes: ['POST /v1/invoices/{invoice}/pay'],
+    reveals: CLIENT_SECRETS,
     effect: 'spend',
     accepts: 'forgive mandate off_session paid_out_of_band payment_method source',
-    explain: onInvoice,
+    explain: (question) => onInvoice(question),
     outcome,
   }),
   operation({
     id: 'invoices.send',
     routes: ['POST /v1/invoices/{invoice}/send'],
+    reveals: CLIENT_SECRETS,
     effect: 'future_spend',
     accepts: '',
-    explain: onInvoice,
+    explain: (question) => onInvoice(question, collected),
     outcome,
   }),
   operation({
@@ -81,10 +103,12 @@ export const invoices: readonly Operation[] = [
     accepts: '',
     explain: (question) => ended(question),
     // What was paid before stays counted.
-    outcome: (reply, question) =>
-      reply.status === 'void'
-        ? reached(question, question.path.invoice!, integer(reply.amount_paid), text(reply.currency))
-        : {},
+    outcome: (reply, question) => {
+      if (reply.status !== 'void') return {}
+      const ends = question.path.invoice!
+      if (ofSubscription(reply)) return { ends }
+      return { ...reached(question, ends, integer(reply.amount_paid), text(reply.currency)), ends }
+    },
   }),
   operation({
     id: 'invoices.mark_uncollectible',
@@ -94,7 +118,7 @@ export const invoices: readonly Operation[] = [
     // It can still be paid, so it stays counted.
     explain: (question) =>
       ofOwner(question, 'invoice', question.path.invoice!, (customers) => ({
-        quote: FREE,
+        quote: free('The invoice stays open and stays counted.'),
         direction: 'out',
         subjects: subjects(question, { customers }),
       })),
@@ -105,12 +129,26 @@ export const invoices: readonly Operation[] = [
     effect: 'destructive',
     accepts: '',
     explain: (question) => ended(question),
-    outcome: (reply, question) => (reply.deleted === true ? reached(question, question.path.invoice!, '0', null) : {}),
+    outcome: (reply, question) =>
+      reply.deleted === true
+        ? { ...reached(question, question.path.invoice!, '0', null), ends: question.path.invoice! }
+        : {},
   }),
   everybodys('invoices.search', '/v1/invoices/search'),
   ownedList('invoices.list', '/v1/invoices'),
   ownedRead('invoices.retrieve', '/v1/invoices/{invoice}', 'invoice', 'invoice'),
-]
+])
+
+const STARTS = [
+  'auto_advance',
+  'automatically_finalizes_at',
+  'collection_method',
+  'default_payment_method',
+  'default_source',
+  'payment_settings',
+] as const
+
+const STAYS = 'Nothing is billed by this change; what is due counts when the invoice is finalised.'
 
 const ADDED_LATER =
   'Stripe would finalise the invoice by itself, with tax, shipping or discounts that cannot be known now. ' +
@@ -124,6 +162,8 @@ function addsToIt({ params }: Question): boolean {
 
 /** With API versions before 2022-08-01 a new invoice takes the customer's pending items up unless told not to. */
 const TAKES_ITEMS_BY_DEFAULT_BEFORE = '2022-08-01'
+
+const EMPTY = 'An invoice without items has nothing to bill; what is put on it counts then, or when it is finalised.'
 
 /** The most items one page of a list can hold. */
 const PAGE = '100'
@@ -141,11 +181,12 @@ function create(question: Question): Explained {
   const takesItems = behaviour === 'include' || ((advances || legacy) && behaviour !== 'exclude')
   const explain = (price: Pick<Explanation, 'quote' | 'settle'>): Explanation => ({
     ...price,
+    ...(advances && price.quote.basis !== 'unpriceable' && scheduled(question, null)),
     direction: 'in',
     subjects: subjects(question, { customers: owners(customer), currencies: [params.get('currency')] }),
   })
   if (advances && addsToIt(question)) return explain(costs(ADDED_LATER))
-  if (!takesItems) return explain({ quote: FREE })
+  if (!takesItems) return explain({ quote: free(EMPTY) })
   if (!customer) return explain(costs('Without a customer it is unknown which items the invoice takes up.'))
   return {
     lookUp: {
@@ -165,35 +206,69 @@ function create(question: Question): Explained {
       const debts = items
         .map((item) => priceOf(question, integer(item.amount), text(item.currency)))
         .filter((_, i) => !integer(items[i]!.amount)?.startsWith('-'))
+      if (debts.length === 0) return explain({ quote: free(EMPTY) })
       return explain(costs(sum(debts), 'ceiling'))
     },
   }
 }
 
-function onInvoice(question: Question): Explained {
+function onInvoice(question: Question, more?: typeof collected): Explained {
   const { params } = question
   return find('invoice', question.path.invoice!, (invoice) => {
     const forgiven = params.get('paid_out_of_band') === 'true' || params.get('forgive') === 'true'
     return {
       ...dueOn(question, invoice),
+      ...more?.(question, invoice),
       direction: forgiven ? 'out' : 'in',
       subjects: concerned(question, invoice),
     }
   })
 }
 
-function dueOn(question: Question, invoice: JsonObject): Pick<Explanation, 'quote' | 'object'> {
+/** An open invoice waits to be paid, or is charged by Stripe itself. */
+function collected(question: Question, invoice: JsonObject): Pick<Explanation, 'commits' | 'effects'> {
+  return (question.params.get('auto_advance') ?? String(invoice.auto_advance)) === 'true' &&
+    invoice.collection_method !== 'send_invoice'
+    ? scheduled(question, invoice)
+    : { commits: open(1n, question.path.invoice!) }
+}
+
+/** Stripe finalises the invoice by itself, and charges the customer unless it only sends it. */
+function scheduled(
+  { params }: Question,
+  invoice: JsonObject | null,
+): Required<Pick<Explanation, 'commits' | 'effects'>> {
+  const method = params.get('collection_method') ?? text(invoice?.collection_method) ?? 'charge_automatically'
+  const at = params.get('automatically_finalizes_at') ?? integer(invoice?.automatically_finalizes_at)
+  const id = text(invoice?.id)
+  return {
+    commits: {
+      kind: 'scheduled',
+      perMonth: ZERO,
+      dueAt: at && /^[1-9][0-9]{0,11}$/.test(at) ? Number(at) * 1000 : null,
+      quantity: 1n,
+      ...(id !== null && { object: id }),
+    },
+    effects: method === 'send_invoice' ? [] : ['spend'],
+  }
+}
+
+/** Whether a subscription made the invoice: the period it bills comes again, so what was counted with it stays counted. */
+const ofSubscription = (invoice: JsonObject): boolean =>
+  text(invoice.subscription) !== null || object(object(invoice.parent)?.subscription_details) !== null
+
+export function dueOn(question: Question, invoice: JsonObject): Pick<Explanation, 'quote' | 'object'> {
   return brings(question.path.invoice!, priceOf(question, due(invoice), text(invoice.currency)))
 }
 
 /** All that is due, paid or not: the ledger takes off what the invoice counts for already. */
-function due(invoice: JsonObject): string | null {
+export function due(invoice: JsonObject): string | null {
   const amount = integer(invoice.amount_due)
   const remaining = integer(invoice.amount_remaining)
   return amount && remaining ? largerMinor(amount, remaining) : (amount ?? remaining)
 }
 
-const concerned = (question: Question, invoice: JsonObject) =>
+export const concerned = (question: Question, invoice: JsonObject) =>
   subjects(question, {
     customers: owners(customerOf(invoice)),
     currencies: [text(invoice.currency)],
@@ -203,14 +278,17 @@ const concerned = (question: Question, invoice: JsonObject) =>
 function ended(question: Question): Explained {
   const invoice = question.path.invoice!
   return ofOwner(question, 'invoice', invoice, (customers) => ({
-    quote: FREE,
+    quote: free('What ends can no longer be paid.'),
     object: invoice,
     subjects: subjects(question, { customers }),
   }))
 }
 
-function outcome(reply: JsonObject, question: Question): Outcome {
-  return reached(question, text(reply.id), due(reply), text(reply.currency))
+export function outcome(reply: JsonObject, question: Question): Outcome {
+  const id = text(reply.id)
+  const ends = reply.status === 'paid' && id !== null && { ends: id }
+  if (ofSubscription(reply)) return { ...(id !== null && { object: id }), ...ends }
+  return { ...reached(question, id, due(reply), text(reply.currency)), ...ends }
 }
 
 /** A preview charges nobody, but shows what a customer has and owes. */

@@ -1,12 +1,14 @@
-import type { Explained, JsonObject, Operation, Question } from '../../../src/contracts/vendor.js'
-import { find, ofOwner, throughCharge } from '../lookups.js'
+import type { Explained, Explanation, JsonObject, Operation, Question } from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
+import { find, findAt, ofOwner, throughCharge } from '../lookups.js'
 import { ambiguous, operation } from '../operation.js'
 import { cost, costs, FREE, largerMinor, minus, priceOf } from '../pricing.js'
-import { integer, object, text } from '../replies.js'
+import { idIn, integer, object, text } from '../replies.js'
+import { SDK } from '../sources.js'
 import { customerOf, owners, subjects } from '../subjects.js'
-import { listOfPayment, ownedRead } from './reads.js'
+import { listOfPayment, ownedRead, SECRETS } from './reads.js'
 
-export const refunds: readonly Operation[] = [
+export const refunds: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
   operation({
     id: 'refunds.create',
     routes: ['POST /v1/refunds', 'POST /v1/charges/{charge}/refund', 'POST /v1/charges/{charge}/refunds'],
@@ -21,7 +23,7 @@ export const refunds: readonly Operation[] = [
   }),
   operation({
     id: 'refunds.update',
-    routes: ['POST /v1/refunds/{refund}'],
+    routes: ['POST /v1/refunds/{refund}', 'POST /v1/charges/{charge}/refunds/{refund}'],
     effect: 'write',
     accepts: 'metadata',
     explain: (question) => ofOwner(question, 'refund', question.path.refund!, free(question)),
@@ -30,46 +32,67 @@ export const refunds: readonly Operation[] = [
     id: 'refunds.cancel',
     routes: ['POST /v1/refunds/{refund}/cancel'],
     effect: 'destructive',
+    why: 'It keeps money here that was about to go back. What the refund counted for stays counted: refunds never refill.',
     accepts: '',
     explain: (question) => ofOwner(question, 'refund', question.path.refund!, free(question)),
   }),
   listOfPayment('refunds.list', '/v1/refunds'),
-  ownedRead('refunds.retrieve', '/v1/refunds/{refund}', 'refund', 'refund'),
-]
+  ownedRead('refunds.list_of_charge', '/v1/charges/{charge}/refunds', 'charge', 'charge'),
+  operation({
+    id: 'refunds.retrieve',
+    routes: ['GET /v1/refunds/{refund}', 'GET /v1/charges/{charge}/refunds/{refund}'],
+    effect: 'read',
+    explain: (question) =>
+      ofOwner(question, 'refund', question.path.refund!, (customers) => ({ quote: FREE, subjects: { customers } })),
+  }),
+])
 
-export const disputes: readonly Operation[] = [
+export const disputes: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
   operation({
     id: 'disputes.update',
-    routes: ['POST /v1/disputes/{dispute}'],
+    routes: ['POST /v1/disputes/{dispute}', 'POST /v1/charges/{charge}/dispute'],
     effect: 'write',
+    why: 'Evidence moves no money by itself; the disputed amount was taken when the dispute was opened.',
     accepts: 'evidence intended_submission_method metadata submit',
-    explain: (question) => ofOwner(question, 'dispute', question.path.dispute!, free(question)),
+    explain: (question) => {
+      const { charge, dispute } = question.path
+      return charge
+        ? ofOwner(question, 'charge', charge, free(question))
+        : ofOwner(question, 'dispute', dispute!, free(question))
+    },
   }),
   operation({
     id: 'disputes.close',
-    routes: ['POST /v1/disputes/{dispute}/close'],
+    routes: ['POST /v1/disputes/{dispute}/close', 'POST /v1/charges/{charge}/dispute/close'],
     effect: 'spend',
     accepts: '',
-    explain: (question) =>
-      find(
-        'dispute',
-        question.path.dispute!,
-        (dispute) => {
-          const currency = text(dispute.currency)
-          const close = (customers: readonly string[] | null) => ({
-            ...costs(priceOf(question, integer(dispute.amount), currency)),
-            direction: 'out' as const,
-            subjects: subjects(question, { customers, currencies: [currency] }),
-          })
-          return question.restricted.customers ? throughCharge(dispute, close) : close(null)
-        },
-        { expand: question.restricted.customers ? ['charge'] : [] },
-      ),
-    outcome: (reply, question) => cost(question, integer(reply.amount), text(reply.currency)),
+    explain: closeDispute,
+    outcome: (reply, question) =>
+      reply.object === 'charge' ? {} : cost(question, integer(reply.amount), text(reply.currency)),
   }),
   listOfPayment('disputes.list', '/v1/disputes'),
   ownedRead('disputes.retrieve', '/v1/disputes/{dispute}', 'dispute', 'dispute'),
-]
+  ownedRead('disputes.retrieve_of_charge', '/v1/charges/{charge}/dispute', 'charge', 'charge'),
+])
+
+/** Closing a dispute accepts its loss. The legacy route names the charge instead, whose dispute stands below it. */
+function closeDispute(question: Question): Explained {
+  const { charge, dispute } = question.path
+  const asks = question.restricted.customers
+  const close = (found: JsonObject): Explained => {
+    const currency = text(found.currency)
+    const explain = (customers: readonly string[] | null): Explanation => ({
+      ...costs(priceOf(question, integer(found.amount), currency)),
+      direction: 'out',
+      subjects: subjects(question, { customers, currencies: [currency] }),
+    })
+    return asks ? throughCharge(found, explain) : explain(null)
+  }
+  const expand = asks ? ['charge'] : []
+  if (dispute) return find('dispute', dispute, close, { expand })
+  const isOfCharge = (reply: JsonObject) => reply.object === 'dispute' && idIn(reply.charge) === charge
+  return findAt(`/v1/charges/${charge}/dispute`, isOfCharge, close, { expand })
+}
 
 const free = (question: Question) => (customers: readonly string[] | null) => ({
   quote: FREE,

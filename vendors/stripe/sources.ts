@@ -1,0 +1,5 @@
+/** Where the facts of catalogue entries come from, and when they were read (see `Operation.source`). */
+export const SDK = 'stripe-node 23.1.0 (API 2026-10-28.endive), 2026-11-20'
+export const SPEC_2022 = "Stripe's public specification of 2022, which may answer no more; read 2026-11-20"
+export const PREVIEW_SDK = 'stripe-node 22.7.0-beta.1 and the Stripe CLI, 2026-11-20'
+export const CLI = 'the Stripe CLI, 2026-11-20; documented nowhere'
