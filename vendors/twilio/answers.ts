@@ -1,5 +1,5 @@
 import type { Subjects } from '../../src/contracts/call.js'
-import type { Explained, Explanation, JsonObject, Params, Question } from '../../src/contracts/vendor.js'
+import type { Explained, Explanation, Json, JsonObject, Params, Question } from '../../src/contracts/vendor.js'
 import { unpriceable } from './pricing.js'
 
 /** A value as sent, or undefined when it is absent or empty: Twilio reads both alike. */
@@ -31,6 +31,14 @@ export function aboutExisting(question: Question, path: string, explanation: Exp
   return { lookUp: { path }, then: (object) => withParties(partiesOf(object)) }
 }
 
+/** The same about the call that the path names: under `Calls` its id is `CallSid`, or `Sid` at the end. */
+export const aboutCall = (question: Question, explanation: Explanation): Explained =>
+  aboutExisting(
+    question,
+    `/2010-04-01/Accounts/${question.path.AccountSid!}/Calls/${question.path.CallSid ?? question.path.Sid!}.json`,
+    explanation,
+  )
+
 /** Seen from the account: the other side is the recipient, whichever way the message or call went. */
 function partiesOf(object: JsonObject | null): Subjects {
   const to = textOf(object?.to)
@@ -45,6 +53,18 @@ export function listParties(params: Params): Subjects {
   const from = given(params, 'From')
   return { recipients: listOf(to ?? from), senders: listOf(to === undefined ? undefined : from) }
 }
+
+/** A member of a JSON object by its snake_case name; Twilio's newer products also write camelCase. Both at once: null. */
+export function member(json: Json | undefined, name: string): Json | undefined | null {
+  const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  const object = isObject(json) ? json : {}
+  const [snakeValue, camelValue] = [object[name], object[camel]]
+  if (camel === name || camelValue === undefined) return snakeValue
+  return snakeValue === undefined ? camelValue : null
+}
+
+export const isObject = (json: Json | undefined): json is JsonObject =>
+  typeof json === 'object' && json !== null && !Array.isArray(json)
 
 export const listOf = (value: string | undefined): readonly string[] | null => (value === undefined ? null : [value])
 

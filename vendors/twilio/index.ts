@@ -2,17 +2,80 @@ import { statusOf, type Denial } from '../../src/contracts/call.js'
 import type {
   Authorization,
   CredentialFacts,
+  Json,
+  JsonObject,
   Presented,
   Question,
   SecretParts,
+  TakeBack,
   Vendor,
 } from '../../src/contracts/vendor.js'
+import { access } from './operations/access.js'
 import { account } from './operations/account.js'
 import { calls } from './operations/calls.js'
+import { conferences } from './operations/conferences.js'
+import { content } from './operations/content.js'
+import { insights } from './operations/insights.js'
+import { lookups } from './operations/lookups.js'
 import { messages } from './operations/messages.js'
+import { messaging } from './operations/messaging.js'
+import { monitor } from './operations/monitor.js'
 import { never } from './operations/never.js'
+import { notify } from './operations/notify.js'
+import { numbers } from './operations/numbers.js'
+import { payments } from './operations/payments.js'
+import { priceLists } from './operations/price-lists.js'
+import { products } from './operations/products.js'
+import { recordings } from './operations/recordings.js'
+import { sip } from './operations/sip.js'
 import { verify } from './operations/verify.js'
+import { voice } from './operations/voice.js'
 import { prices } from './prices.js'
+import { tools } from './tools.js'
+
+/** Products on hosts of their own, as the operation lists and twilio-node 6.2.0 name them. */
+const PRODUCTS = [
+  'accounts',
+  'assistants',
+  'bulkexports',
+  'chat',
+  'content',
+  'conversations',
+  'events',
+  'flex-api',
+  'frontline-api',
+  'iam',
+  'insights',
+  'intelligence',
+  'ip-messaging',
+  'knowledge',
+  'lookups',
+  'marketplace',
+  'mcs.us1',
+  'memory',
+  'messaging',
+  'monitor',
+  'notify',
+  'numbers',
+  'oauth',
+  'preview-iam',
+  'preview',
+  'pricing',
+  'proxy',
+  'routes',
+  'serverless-upload',
+  'serverless',
+  'studio',
+  'supersim',
+  'sync',
+  'taskrouter',
+  'trunking',
+  'trusthub',
+  'verify',
+  'video',
+  'voice',
+  'wireless',
+] as const
 
 const ACCOUNT_SID = /^AC[0-9a-fA-F]{32}$/
 const KEY_SID = /^SK[0-9a-fA-F]{32}$/
@@ -20,14 +83,74 @@ const KEY_SID = /^SK[0-9a-fA-F]{32}$/
 const SECRET = /^[\x21-\x39\x3b-\x7e]{8,256}$/
 const VAULT = /^vault_(live|test)_/
 
+/** The few that honour an Idempotency-Key (24 h). The classic API takes none: a POST again is a second message. */
+const IDEMPOTENT = /^POST (?:conversations\.twilio\.com\/v2\/|voice\.twilio\.com\/v3\/Transcriptions$)/
+
+const SID = /^[A-Za-z0-9]{1,64}$/
+const hangUp = (account: string, call: string): TakeBack => ({
+  method: 'POST',
+  path: `${account}/Calls/${call}.json`,
+  params: [['Status', 'completed']],
+  keepsCounted: true,
+})
+
+/**
+ * What undoes what is still to come. A rented number, a hosted or ported one, a short code or a campaign is not among
+ * them: giving it up is for good, and somebody else may have it the same day.
+ */
+const TAKE_BACK: Readonly<Record<string, (account: string, object: string) => TakeBack>> = {
+  'messages.create': (account, message) => ({
+    method: 'POST',
+    path: `${account}/Messages/${message}.json`,
+    params: [['Status', 'canceled']],
+  }),
+  'calls.create': hangUp,
+  'conferences.participants.create': hangUp,
+  // «suspended» would only pause a SIM of the older product; its rent goes on.
+  'supersim.sims.update': (_account, sim) => ({
+    method: 'POST',
+    path: `supersim.twilio.com/v1/Sims/${sim}`,
+    params: [['Status', 'inactive']],
+    keepsCounted: true,
+  }),
+  'wireless.sims.update': (_account, sim) => ({
+    method: 'POST',
+    path: `wireless.twilio.com/v1/Sims/${sim}`,
+    params: [['Status', 'deactivated']],
+    keepsCounted: true,
+  }),
+}
+
 /** Statuses with which Twilio says that it has done nothing. */
 const NOTHING_DONE: ReadonlySet<number> = new Set([400, 401, 403, 404, 422, 429])
 
-/** Twilio: messages, calls, verifications and number look-ups. Sources and what is not priced: README.md here. */
+/** Twilio: every operation of its products. Sources and what is not priced: README.md here. */
 export const twilio: Vendor = {
   name: 'twilio',
-  hosts: ['api.twilio.com', 'verify.twilio.com', 'lookups.twilio.com', 'accounts.twilio.com', 'iam.twilio.com'],
-  operations: [...messages, ...calls, ...verify, ...account, ...never],
+  productByHost: true,
+  hosts: ['api.twilio.com', ...PRODUCTS.map((product) => `${product}.twilio.com`)],
+  operations: [
+    ...messages,
+    ...calls,
+    ...conferences,
+    ...recordings,
+    ...payments,
+    ...numbers,
+    ...sip,
+    ...voice,
+    ...verify,
+    ...messaging,
+    ...content,
+    ...notify,
+    ...lookups,
+    ...insights,
+    ...priceLists,
+    ...monitor,
+    ...account,
+    ...access,
+    ...never,
+    ...products,
+  ],
   body: 'form',
   ownsRoot: (path) => path.startsWith('/2010-04-01/'),
   present,
@@ -42,11 +165,16 @@ export const twilio: Vendor = {
   requestHeaders: ['user-agent'],
   replyHeaders: ['twilio-request-id', 'twilio-concurrent-requests', 'retry-after'],
   fixedHeaders: () => ({ accept: 'application/json' }),
-  idempotent: () => false,
+  idempotent: ({ routes }, method) => method === 'POST' && routes.some((route) => IDEMPOTENT.test(route)),
+  reveals: ['auth_token', 'authToken', 'secondary_auth_token', 'secondaryAuthToken'],
+  linksBack: true,
+  takeBack: ({ operation, object, account: sid }) =>
+    SID.test(object) ? (TAKE_BACK[operation]?.(`/2010-04-01/Accounts/${sid}`, object) ?? null) : null,
   common,
   refuse,
   verdict: (status) => (NOTHING_DONE.has(status) ? 'released' : 'assumed'),
   requestIdHeader: 'twilio-request-id',
+  tools,
   prices,
 }
 
@@ -81,9 +209,16 @@ const secretOf = (parts: SecretParts): string => parts.api_key_secret ?? parts.a
 const basic = (parts: SecretParts): string =>
   Buffer.from(`${parts.api_key_sid ?? parts.account_sid ?? ''}:${secretOf(parts)}`).toString('base64')
 
-/** A parent's credential reaches its subaccounts through the path; some clients repeat the account in the body. */
+/**
+ * A parent's credential reaches its subaccounts through the path; some clients repeat the account in the body, and some
+ * parameters name another one to act on or to give something to.
+ */
 function common(question: Question): ReturnType<NonNullable<Vendor['common']>> {
-  const named = [question.path.AccountSid, ...question.params.all('AccountSid')].filter((sid) => sid !== undefined)
+  const named = [
+    ...Object.entries(question.path),
+    ...question.params.entries(),
+    ...(question.json === undefined ? [] : textsIn('', question.json)),
+  ].flatMap(([name, value]) => (ACCOUNT_NAME.test(name) || ACCOUNT_SID.test(value) ? [value] : []))
   const others = [...new Set(named.filter((sid) => sid !== question.account))]
   const subjects = others.length === 0 ? {} : { accounts: others }
   // Twilio repeats plain names; brackets would be a second way to write a parameter, read by us and not by Twilio.
@@ -96,6 +231,16 @@ function common(question: Question): ReturnType<NonNullable<Vendor['common']>> {
       message: `Twilio has no parameter «${bracketed[0].slice(0, 40)}»: names that repeat stand without brackets.`,
     },
   }
+}
+
+/** `AccountSid`, `account_sid`, `TargetAccountSid`, `SubaccountSid`: by name too, so that no malformed id slips through. */
+const ACCOUNT_NAME = /^(?:target|sub)?_?account_?sid$/i
+
+function* textsIn(name: string, json: Json): Generator<readonly [string, string]> {
+  if (typeof json === 'string') yield [name, json]
+  else if (Array.isArray(json)) for (const item of json as readonly Json[]) yield* textsIn(name, item)
+  else if (typeof json === 'object' && json !== null)
+    for (const [inner, item] of Object.entries(json as JsonObject)) yield* textsIn(inner, item ?? null)
 }
 
 /** Twilio's error codes are five-digit numbers. Ours end in the HTTP status; 20003 is its own for authentication. */

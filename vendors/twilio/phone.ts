@@ -36,3 +36,26 @@ export function destinationOf(number: string): Destination {
   if (NEVER_PRICED.has(type)) return { why: `${number} is a ${type.toLowerCase().replaceAll('_', ' ')} number.` }
   return { country: phone.country }
 }
+
+/** Kinds of number that Twilio rents at prices of their own. */
+export type Kind = 'local' | 'mobile' | 'toll_free' | 'national'
+
+export interface Rental {
+  readonly country: string
+  readonly kind: Kind
+}
+
+/** What renting a number is billed as, or why that cannot be said. In +1 mobile numbers are local ones. */
+export function rentalOf(number: string): Rental | { readonly why: string } {
+  const destination = destinationOf(number)
+  if ('why' in destination) return destination
+  const type = parsePhoneNumberFromString(number)?.getType()
+  return { country: destination.country, kind: (type && KINDS.get(type)) ?? 'national' }
+}
+
+const KINDS: ReadonlyMap<NumberType, Kind> = new Map<NumberType, Kind>([
+  ['TOLL_FREE', 'toll_free'],
+  ['MOBILE', 'mobile'],
+  ['FIXED_LINE', 'local'],
+  ['FIXED_LINE_OR_MOBILE', 'local'],
+])

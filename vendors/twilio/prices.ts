@@ -10,6 +10,8 @@ import type { PriceTable } from '../../src/contracts/vendor.js'
  * | `carrier` | carrier fee a part, where carriers charge one beside `seg` |
  * | `mms` | one outbound MMS; absent where there is none |
  * | `min` | one outbound voice minute, the dearest origin |
+ *
+ * `flat` prices are for one of what they name; `number.<country>.<kind>` and `a2p.campaign` for a month of it.
  */
 export const prices: PriceTable = {
   as_of: '2026-11-20',
@@ -28,12 +30,19 @@ export const prices: PriceTable = {
     },
   },
   flat: {
-    'verify.approved': '0.05',
+    'a2p.brand': '4.50',
+    'a2p.campaign': '10.00',
+    'a2p.campaign_vetting': '15.00',
+    'a2p.vetting': '41.50',
     'lookup.caller_name': '0.01',
     'lookup.identity_match': '0.10',
     'lookup.line_type_intelligence': '0.008',
     'lookup.sms_pumping_risk': '0.025',
     'lookup.validation': '0',
     'message.shorten_urls': '0.015',
+    'number.US.local': '1.15',
+    'number.US.short_code': '1000.00',
+    'number.US.toll_free': '2.15',
+    'verify.approved': '0.05',
   },
 }

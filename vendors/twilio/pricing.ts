@@ -1,7 +1,7 @@
 import type { Quote } from '../../src/contracts/call.js'
 import { priced, sumOfProducts, usd, type Usd } from '../../src/contracts/money.js'
 import type { Prices } from '../../src/contracts/vendor.js'
-import { destinationOf } from './phone.js'
+import { destinationOf, type Rental } from './phone.js'
 
 /** A price in USD as decimal text, or a sentence on why there is none. */
 export type Price = { readonly each: string } | { readonly why: string }
@@ -38,6 +38,10 @@ export function flatPrice(prices: Prices, name: string): Price {
   if (each === null) return { why: prices.why(name) }
   return DECIMAL.test(each) ? { each } : { why: `The price of ${name} is not a plain decimal.` }
 }
+
+/** A month of a rented number. */
+export const rentPrice = (prices: Prices, { country, kind }: Rental): Price =>
+  flatPrice(prices, `number.${country}.${kind}`)
 
 const DECIMAL = /^[0-9]{1,9}(\.[0-9]{1,12})?$/
 

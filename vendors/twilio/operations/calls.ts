@@ -1,17 +1,22 @@
-import type { Effect } from '../../../src/contracts/call.js'
-import type { Explained, Explanation, Operation, Params, Question } from '../../../src/contracts/vendor.js'
-import { recipientChannel, senderChannel } from '../addresses.js'
-import { aboutExisting, given, listParties, malformed, PAGING, refused, shown } from '../answers.js'
-import { bill, flatPrice, minutePrice, unpriceable, type Item } from '../pricing.js'
+import type { Effect, Quote } from '../../../src/contracts/call.js'
+import type {
+  Explained,
+  Explanation,
+  JsonObject,
+  Operation,
+  Outcome,
+  Params,
+  Question,
+} from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
+import { aboutCall, given, listParties, malformed, PAGING, refused, shown, textOf } from '../answers.js'
+import { badTimeLimit, callersOf, faultOfParties, quoteDialled, timeLimit, untilHungUp } from '../dialling.js'
+import { unpriceable } from '../pricing.js'
+import { SOURCE } from '../rows.js'
 import { readTwiml, type Script } from '../twiml.js'
 import { urlsAmong } from '../urls.js'
 
 const CALLS = '/2010-04-01/Accounts/{AccountSid}/Calls'
-
-/** Seconds a call may last when the request does not say. Twilio's own default is four hours. */
-const TIME_LIMIT_DEFAULT_S = 600
-/** Twilio's account default, and the most we let through. */
-const TIME_LIMIT_MAX_S = 14_400
 
 const UNBOUNDED =
   'The Twiml holds verbs or attributes whose cost the TimeLimit does not bound. ' +
@@ -27,7 +32,7 @@ const CALLBACKS = [
   'ClientNotificationUrl',
 ] as const
 
-export const calls: readonly Operation[] = [
+export const calls: readonly Operation[] = product({ source: SOURCE }, [
   {
     id: 'calls.create',
     routes: [`POST ${CALLS}.json`],
@@ -74,6 +79,10 @@ export const calls: readonly Operation[] = [
     ],
     repeats: ['StatusCallbackEvent', 'RecordingStatusCallbackEvent'],
     explain: explainCreate,
+    outcome: (reply) => {
+      const sid = textOf(reply.sid)
+      return sid === undefined ? {} : { commitment: sid }
+    },
   },
   {
     id: 'calls.update',
@@ -91,7 +100,9 @@ export const calls: readonly Operation[] = [
       'Twiml',
       'TimeLimit',
     ],
+    weaker: 'Hanging up costs nothing; new orders and more time add routing and spend.',
     explain: explainUpdate,
+    outcome: endOf,
   },
   {
     id: 'calls.delete',
@@ -124,16 +135,24 @@ export const calls: readonly Operation[] = [
     routes: [`GET ${CALLS}/{Sid}.json`],
     effect: 'read',
     explain: (question) => aboutCall(question, { quote: { basis: 'free' }, subjects: {} }),
+    outcome: endOf,
   },
-]
+])
+
+const OVER: ReadonlySet<unknown> = new Set(['completed', 'busy', 'failed', 'no-answer', 'canceled'])
+
+/** Whoever sees the end of a call ends what was kept for hanging it up. */
+function endOf(reply: JsonObject): Outcome {
+  const sid = textOf(reply.sid)
+  return sid !== undefined && OVER.has(reply.status) ? { ends: sid } : {}
+}
 
 function explainCreate(question: Question): Explained {
   const { params } = question
-  const fault = faultOfCreate(params)
+  const fault = faultOfParties(params) ?? faultOfOrders(params)
   if (fault) return fault
   const limit = timeLimit(params)
-  if (limit === null)
-    return malformed(`TimeLimit is ${shown(params.get('TimeLimit'))}; it must be whole seconds like 600.`)
+  if (limit === null) return badTimeLimit(params)
   const urls = urlsAmong(params, CALLBACKS)
   if ('fault' in urls) return malformed(urls.fault)
   const script = inlineScript(params)
@@ -147,26 +166,17 @@ function explainCreate(question: Question): Explained {
     quote: bounded ? quoteCall(question, limit) : unpriceable(UNBOUNDED),
     effects,
     set: { TimeLimit: limit.toString() },
+    commits: untilHungUp(question, limit),
     subjects: {
       recipients: [params.get('To')!],
-      senders: ['From', 'CallerId'].flatMap((name) => given(params, name) ?? []),
+      senders: callersOf(params),
       // An application's addresses are not in the request.
       urls: application ? null : [...urls.urls, ...(script?.urls ?? [])],
     },
   }
 }
 
-function faultOfCreate(params: Params): Explanation | null {
-  const to = given(params, 'To')
-  if (to === undefined || recipientChannel(to) === null)
-    return malformed(`To is ${shown(to)}; it must be a number like +14155550100, or a sip: or client: address.`)
-  const from = given(params, 'From')
-  if (from === undefined) return malformed('Name the caller: From.')
-  for (const name of ['From', 'CallerId']) {
-    const sender = given(params, name)
-    if (sender !== undefined && senderChannel(sender) === null)
-      return malformed(`${name} is ${shown(sender)}, which is no caller Twilio knows.`)
-  }
+function faultOfOrders(params: Params): Explanation | null {
   const orders = ORDERS.filter((name) => given(params, name) !== undefined)
   if (orders.length === 0) return malformed('Say what the call shall do: Url or Twiml.')
   if (orders.length > 1) return refused('request_ambiguous', `${orders.join(' and ')} both say what the call shall do.`)
@@ -176,38 +186,17 @@ function faultOfCreate(params: Params): Explanation | null {
   return null
 }
 
-/** Seconds the call may last, never more than TIME_LIMIT_MAX_S. Null when the value is no plain whole number. */
-function timeLimit(params: Params): bigint | null {
-  const asked = given(params, 'TimeLimit') ?? String(TIME_LIMIT_DEFAULT_S)
-  if (!/^[1-9][0-9]{0,8}$/.test(asked)) return null
-  return BigInt(asked) > TIME_LIMIT_MAX_S ? BigInt(TIME_LIMIT_MAX_S) : BigInt(asked)
-}
-
 /** Undefined: no inline TwiML. Null: not to be read. */
 function inlineScript(params: Params): Script | null | undefined {
   const twiml = given(params, 'Twiml')
   return twiml === undefined ? undefined : readTwiml(twiml)
 }
 
-/** Every minute that begins is billed. What Twilio bills beside the minute has a flat price, or the call has none. */
-function quoteCall({ params, prices }: Question, limitS: bigint) {
-  if (given(params, 'ApplicationSid') !== undefined)
-    return unpriceable('What a TwiML application does stands at Twilio, not in the request. Use Url or Twiml.')
-  if (given(params, 'Byoc') !== undefined) return unpriceable('Calls over a BYOC trunk are billed by another carrier.')
-  const minutes = (limitS + 59n) / 60n
-  const to = given(params, 'To')!
-  const channel = recipientChannel(to)!
-  const items: Item[] = [
-    { units: minutes, price: channel === 'phone' ? minutePrice(prices, to) : flatPrice(prices, `voice.${channel}`) },
-  ]
-  if (isAsked(params, 'Record') || isAsked(params, 'RecordingConfigurationId'))
-    items.push({ units: minutes, price: flatPrice(prices, 'voice.recording') })
-  if (isAsked(params, 'MachineDetection') || isAsked(params, 'AsyncAmd'))
-    items.push({ units: 1n, price: flatPrice(prices, 'voice.amd') })
-  return bill(prices, 'ceiling', items)
-}
-
-const isAsked = (params: Params, name: string): boolean => (given(params, name) ?? 'false').toLowerCase() !== 'false'
+/** What an application does stands at Twilio; everything else is priced as dialled. */
+const quoteCall = (question: Question, limitS: bigint): Quote =>
+  given(question.params, 'ApplicationSid') === undefined
+    ? quoteDialled(question, limitS)
+    : unpriceable('What a TwiML application does stands at Twilio, not in the request. Use Url or Twiml.')
 
 /** New orders for a live call, an inbound one too, may dial anywhere; hanging up is an ordinary write. */
 function explainUpdate(question: Question): Explained {
@@ -232,10 +221,3 @@ function explainUpdate(question: Question): Explained {
     subjects: { urls: urls.urls },
   })
 }
-
-const aboutCall = (question: Question, explanation: Explanation): Explained =>
-  aboutExisting(
-    question,
-    `/2010-04-01/Accounts/${question.path.AccountSid!}/Calls/${question.path.Sid!}.json`,
-    explanation,
-  )

@@ -1,17 +1,20 @@
 import type { Effect, Quote } from '../../../src/contracts/call.js'
 import { ZERO } from '../../../src/contracts/money.js'
 import type { Explained, Explanation, JsonObject, Operation, Outcome, Question } from '../../../src/contracts/vendor.js'
+import { product } from '../../table.js'
 import { isMessagingService, recipientChannel, senderChannel } from '../addresses.js'
 import { aboutExisting, given, listParties, malformed, PAGING, refused, shown, textOf } from '../answers.js'
 import { bill, flatPrice, mmsPrice, smsPrice, unpriceable, type Item } from '../pricing.js'
+import { SOURCE } from '../rows.js'
 import { BODY_CHARS_MAX, countSegments, countSegmentsSmart, SEGMENTS_MAX } from '../segments.js'
 import { urlsAmong } from '../urls.js'
 
 const MESSAGES = '/2010-04-01/Accounts/{AccountSid}/Messages'
 const MEDIA_MAX = 10
 const FLAG = /^(true|false)$/i
+const UNPROTECTED = 'RiskCheck=disable turns Twilio’s fraud protection off for the message.'
 
-export const messages: readonly Operation[] = [
+export const messages: readonly Operation[] = product({ source: SOURCE }, [
   {
     id: 'messages.create',
     routes: [`POST ${MESSAGES}.json`],
@@ -55,8 +58,12 @@ export const messages: readonly Operation[] = [
     effect: 'write',
     accepts: ['AccountSid', 'Body', 'Status'],
     explain: explainUpdate,
+    weaker: 'Canceling is harmless; erasing the text adds destructive.',
     // The reply says whether the message was still scheduled; only then did its reservation come to nothing.
-    outcome: (reply, question) => (reply.status === 'canceled' ? { object: question.path.Sid!, total: ZERO } : {}),
+    outcome: (reply, question) => {
+      const sid = question.path.Sid!
+      return reply.status === 'canceled' ? { object: sid, total: ZERO, ends: sid } : {}
+    },
   },
   {
     id: 'messages.delete',
@@ -77,6 +84,15 @@ export const messages: readonly Operation[] = [
     routes: [`GET ${MESSAGES}/{Sid}.json`],
     effect: 'read',
     explain: (question) => aboutMessage(question, { quote: { basis: 'free' }, subjects: {} }),
+    outcome: (reply, question) => (LEFT.has(reply.status) ? { ends: question.path.Sid! } : {}),
+  },
+  {
+    id: 'messages.feedback.create',
+    routes: [`POST ${MESSAGES}/{MessageSid}/Feedback.json`],
+    effect: 'write',
+    accepts: ['AccountSid', 'Outcome'],
+    why: 'Tells Twilio whether a message did its work.',
+    explain: (question) => aboutMessage(question, { quote: { basis: 'free' }, subjects: {} }),
   },
   {
     id: 'messages.media.list',
@@ -91,7 +107,31 @@ export const messages: readonly Operation[] = [
     effect: 'read',
     explain: (question) => aboutMessage(question, { quote: { basis: 'free' }, subjects: {} }),
   },
-]
+  {
+    id: 'messages.media.download',
+    routes: [`GET ${MESSAGES}/{MessageSid}/Media/{Sid}`],
+    effect: 'read',
+    never: 'It leads to a signed address of the file, which opens it to anyone; with .json Twilio describes the file.',
+  },
+  {
+    id: 'messages.media.delete',
+    routes: [`DELETE ${MESSAGES}/{MessageSid}/Media/{Sid}.json`],
+    effect: 'destructive',
+    accepts: ['AccountSid'],
+    explain: (question) => aboutMessage(question, { quote: { basis: 'free' }, subjects: {} }),
+  },
+])
+
+/** Of a message that is not scheduled any more. */
+const LEFT: ReadonlySet<unknown> = new Set([
+  'sending',
+  'sent',
+  'failed',
+  'delivered',
+  'undelivered',
+  'canceled',
+  'read',
+])
 
 function explainCreate(question: Question): Explained {
   const { params } = question
@@ -102,10 +142,16 @@ function explainCreate(question: Question): Explained {
   // A message that is sent later is counted at once, so that it cannot outlive the key unseen. Without a messaging
   // service Twilio ignores SendAt and sends immediately, which the count at once covers as well.
   const effects: Effect[] = params.has('SendAt') || params.has('ScheduleType') ? ['future_spend'] : []
+  const sendAt = given(params, 'SendAt')
+  const dueAt = sendAt === undefined ? undefined : instantOf(sendAt)
+  if (dueAt === null) return malformed(`SendAt is ${shown(sendAt)}; it must be an instant like 2026-12-20T10:00:00Z.`)
+  const scheduled = dueAt !== undefined && given(params, 'MessagingServiceSid') !== undefined
   return {
     direction: 'out',
     quote: quoteMessage(question, 0),
     effects,
+    ...(scheduled && { commits: { kind: 'scheduled', perMonth: ZERO, dueAt, quantity: 1n } }),
+    ...(given(params, 'RiskCheck') === 'disable' && { never: UNPROTECTED }),
     subjects: {
       recipients: [params.get('To')!],
       senders: ['From', 'FallbackFrom', 'MessagingServiceSid'].flatMap((name) => given(params, name) ?? []),
@@ -137,11 +183,8 @@ function faultOfCreate({ params }: Question): Explanation | null {
     if (flag !== undefined && !FLAG.test(flag)) return malformed(`${name} is ${shown(flag)}; it must be true or false.`)
   }
   const risk = given(params, 'RiskCheck')
-  if (risk !== undefined && risk !== 'enable')
-    return refused(
-      'operation_not_allowed',
-      'RiskCheck may only be «enable»: anything else turns Twilio’s fraud protection off for the message.',
-    )
+  if (risk !== undefined && risk !== 'enable' && risk !== 'disable')
+    return malformed(`RiskCheck is ${shown(risk)}; it must be enable or disable.`)
   if (Array.from(params.get('Body') ?? '').length > BODY_CHARS_MAX)
     return malformed(`Body is longer than ${BODY_CHARS_MAX} characters.`)
   const media = params.all('MediaUrl').filter((url) => url !== '').length
@@ -149,6 +192,19 @@ function faultOfCreate({ params }: Question): Explanation | null {
   if (media === 0 && given(params, 'Body') === undefined && given(params, 'ContentSid') === undefined)
     return malformed('Nothing to send: give Body, MediaUrl or ContentSid.')
   return null
+}
+
+const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,3})\d{0,6})?(Z|[+-]\d{2}:\d{2})$/
+
+/** Epoch ms of an ISO 8601 instant with its offset; null for any other text, and for days that do not exist. */
+export function instantOf(text: string): number | null {
+  const [, local, fraction = '', offset] = INSTANT.exec(text) ?? []
+  if (local === undefined) return null
+  const there = Date.parse(`${local}Z`)
+  // The standard parser turns the 31st of June into the first of July.
+  if (Number.isNaN(there) || new Date(there).toISOString().slice(0, local.length) !== local) return null
+  const at = Date.parse(`${local}.${fraction.padEnd(3, '0')}${offset}`)
+  return Number.isNaN(at) ? null : at
 }
 
 /** @param segmentsAtLeast parts Twilio has counted, 0 before the message is sent */
@@ -198,7 +254,10 @@ function outcomeOfCreate(reply: JsonObject, question: Question, explanation: Exp
   const amount =
     actual.basis === 'ceiling' && actual.amount > explanation.quote.amount ? actual.amount : explanation.quote.amount
   const sid = textOf(reply.sid)
-  return reply.status === 'scheduled' && sid !== undefined ? { amount, object: sid, total: amount } : { amount }
+  if (sid === undefined) return { amount }
+  if (reply.status === 'scheduled') return { amount, object: sid, total: amount }
+  // Sent at once although it named a time: nothing is left to take back.
+  return explanation.commits === undefined ? { amount } : { amount, commitment: sid, ends: sid }
 }
 
 function explainUpdate(question: Question): Explained {
