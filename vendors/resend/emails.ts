@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../src/contracts/vendor.js'
 import { mailbox } from './addresses.js'
+import { asObject, instantOf, isAbsent } from './answers.js'
 
 /** Fields of an e-mail that are understood; any other is refused. As resend-node 6.38 sends them. */
 export const EMAIL_FIELDS = [
@@ -29,7 +30,7 @@ const ATTACHMENTS_MAX = 50
 /** Headers that would name a sender or recipients a second time. */
 const ADDRESSING =
   /^(to|cc|bcc|from|sender|reply-to|return-path|resent-.*|apparently-to|errors-to|envelope-.*|x-ses-.*)$/i
-const ATTACHMENT_URL =
+const PLAIN_URL =
   /^https:\/\/([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::[0-9]{1,5})?(?:[/?#][\x21-\x5b\x5d-\x7e]*)?$/
 
 /** What an e-mail means for money and allowlists. */
@@ -41,6 +42,8 @@ export interface Email {
   /** Addresses from which Resend fetches attachments. */
   readonly urls: readonly string[]
   readonly scheduled: boolean
+  /** When it leaves, where that is said as an instant. */
+  readonly dueAt: number | null
 }
 
 /** Reads one e-mail of a request body; a string is the fault, as a sentence. */
@@ -53,23 +56,45 @@ export function readEmail(json: Json | undefined): Email | string {
   const sender = isAbsent(email.from) ? null : typeof email.from === 'string' ? mailbox(email.from) : null
   if (sender === null && (!isAbsent(email.from) || isAbsent(email.template)))
     return 'from must be one address, like billing@acme.com or Acme <billing@acme.com>.'
-  const to = readAddresses('to', email.to, TO_MAX)
-  const cc = readAddresses('cc', email.cc, COPIES_MAX)
-  const bcc = readAddresses('bcc', email.bcc, COPIES_MAX)
-  const replies = readAddresses('reply_to', email.reply_to, TO_MAX)
-  for (const addresses of [to, cc, bcc, replies]) if (typeof addresses === 'string') return addresses
-  if (to.length === 0) return 'to is missing.'
+  const recipients = readRecipients(email)
+  if (typeof recipients === 'string') return recipients
+  const replies = faultOfReplies(email.reply_to)
+  if (replies !== null) return replies
+  if (isAbsent(email.to) || (Array.isArray(email.to) && email.to.length === 0)) return 'to is missing.'
 
   for (const name of ['subject', 'scheduled_at'] as const) {
-    const text = email[name]
-    if (!isAbsent(text) && (typeof text !== 'string' || /\p{Cc}/u.test(text)))
-      return `${name} must be one line of text.`
+    const line = faultOfLine(name, email[name])
+    if (line !== null) return line
   }
   const fault = faultOfHeaders(email.headers)
   if (fault !== null) return fault
   const urls = readAttachments(email.attachments)
   if (typeof urls === 'string') return urls
-  return { sender, recipients: [...to, ...cc, ...bcc], urls, scheduled: !isAbsent(email.scheduled_at) }
+  return {
+    sender,
+    recipients,
+    urls,
+    scheduled: !isAbsent(email.scheduled_at),
+    dueAt: instantOf(email.scheduled_at),
+  }
+}
+
+export const faultOfLine = (name: string, text: Json | undefined): string | null =>
+  isAbsent(text) || (typeof text === 'string' && !/\p{Cc}/u.test(text)) ? null : `${name} must be one line of text.`
+
+/** The addresses of to, cc and bcc as far as given; a string is the fault. */
+export function readRecipients(email: JsonObject): readonly string[] | string {
+  const to = readAddresses('to', email.to, TO_MAX)
+  const cc = readAddresses('cc', email.cc, COPIES_MAX)
+  const bcc = readAddresses('bcc', email.bcc, COPIES_MAX)
+  for (const addresses of [to, cc, bcc]) if (typeof addresses === 'string') return addresses
+  return [...to, ...cc, ...bcc]
+}
+
+/** Null when reply_to holds addresses only, or nothing. */
+export const faultOfReplies = (value: Json | undefined): string | null => {
+  const replies = readAddresses('reply_to', value, TO_MAX)
+  return typeof replies === 'string' ? replies : null
 }
 
 function readAddresses(name: string, value: Json | undefined, max: number): readonly string[] | string {
@@ -85,7 +110,7 @@ function readAddresses(name: string, value: Json | undefined, max: number): read
   return addresses
 }
 
-function faultOfHeaders(value: Json | undefined): string | null {
+export function faultOfHeaders(value: Json | undefined): string | null {
   if (isAbsent(value)) return null
   const headers = asObject(value)
   if (headers === null) return 'headers must be a JSON object.'
@@ -100,7 +125,7 @@ function faultOfHeaders(value: Json | undefined): string | null {
   return null
 }
 
-function readAttachments(value: Json | undefined): readonly string[] | string {
+export function readAttachments(value: Json | undefined): readonly string[] | string {
   if (isAbsent(value)) return []
   if (!Array.isArray(value) || value.length > ATTACHMENTS_MAX)
     return `attachments must be a list of at most ${ATTACHMENTS_MAX}.`
@@ -111,23 +136,17 @@ function readAttachments(value: Json | undefined): readonly string[] | string {
     if (attachment === null || unknown !== undefined)
       return 'An attachment holds content or path, and filename, content_type and content_id.'
     if (isAbsent(attachment.path)) continue
-    if (typeof attachment.path !== 'string' || !isAttachmentUrl(attachment.path))
+    if (typeof attachment.path !== 'string' || !isPlainUrl(attachment.path))
       return 'The path of an attachment must be a plain https URL.'
     urls.push(attachment.path)
   }
   return urls
 }
 
-/** Whether every parser would find the same host, as written. */
-function isAttachmentUrl(text: string): boolean {
-  const host = ATTACHMENT_URL.exec(text)?.[1]
+/** Whether every parser would find the same host in an https URL, as written. */
+export function isPlainUrl(text: string): boolean {
+  const host = PLAIN_URL.exec(text)?.[1]
   return (
     host !== undefined && text.length <= 4000 && URL.canParse(text) && new URL(text).hostname === host.toLowerCase()
   )
 }
-
-/** JSON null reads as not given, as resend's own clients mean it. */
-const isAbsent = (value: Json | undefined): value is null | undefined => value === undefined || value === null
-
-export const asObject = (json: Json | undefined): JsonObject | null =>
-  typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as JsonObject) : null

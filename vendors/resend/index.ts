@@ -1,7 +1,16 @@
 import { statusOf, type Denial } from '../../src/contracts/call.js'
-import type { Authorization, CredentialFacts, Presented, SecretParts, Vendor } from '../../src/contracts/vendor.js'
-import { operations } from './operations.js'
+import type {
+  Authorization,
+  CredentialFacts,
+  Presented,
+  SecretParts,
+  TakeBack,
+  Vendor,
+} from '../../src/contracts/vendor.js'
+import { isId } from './answers.js'
+import { operations } from './operations/index.js'
 import { prices } from './prices.js'
+import { tools } from './tools.js'
 
 const API_KEY = /^re_[\x21-\x7e]{4,252}$/
 const VAULT = 're_vault_'
@@ -31,7 +40,15 @@ const ROOTS: ReadonlySet<string> = new Set([
 
 /** Statuses with which Resend says that it has done nothing. A 409 may mean that an earlier twin is still running. */
 const NOTHING_DONE: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 422, 429])
-const IDEMPOTENT: ReadonlySet<string> = new Set(['emails.send', 'emails.batch'])
+/** Where Resend's own client takes an idempotency key (resend-node 6.38.0, IdempotentRequest). */
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'emails.send',
+  'emails.batch',
+  'inboxes.drafts.create',
+  'inboxes.drafts.send',
+  'inboxes.threads.emails.reply',
+  'inboxes.threads.emails.forward',
+])
 
 /** Resend: e-mail, domains, audiences and contacts. Sources and what is not priced: README.md here. */
 export const resend: Vendor = {
@@ -57,10 +74,12 @@ export const resend: Vendor = {
   ],
   fixedHeaders: () => ({ accept: 'application/json' }),
   idempotent: (operation, method) => method === 'POST' && IDEMPOTENT.has(operation.id),
+  takeBack,
   refuse,
   verdict: (status) => (NOTHING_DONE.has(status) ? 'released' : 'assumed'),
   // Resend documents no request id; the common name costs nothing where it is missing.
   requestIdHeader: 'x-request-id',
+  tools,
   prices,
 }
 
@@ -76,6 +95,19 @@ function credential(parts: SecretParts): CredentialFacts | string {
   if (key.startsWith(VAULT)) return 'api_key is a vault key. Give the key that Resend issued.'
   if (!API_KEY.test(key)) return 'api_key must begin with re_ and hold printable characters only.'
   return { account: '', test: false, last4: key.slice(-4) }
+}
+
+/** Scheduled mail can be canceled until it leaves; contacts and domains are the operator's to remove. */
+const CANCELED: ReadonlyMap<string, string> = new Map([
+  ['emails.send', 'emails'],
+  ['emails.update', 'emails'],
+  ['broadcasts.create', 'broadcasts'],
+  ['broadcasts.send', 'broadcasts'],
+])
+
+function takeBack({ operation, object }: { readonly operation: string; readonly object: string }): TakeBack | null {
+  const place = CANCELED.get(operation)
+  return place === undefined || !isId(object) ? null : { method: 'POST', path: `/${place}/${object}/cancel` }
 }
 
 function refuse(denial: Denial): ReturnType<Vendor['refuse']> {
