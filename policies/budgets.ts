@@ -1,3 +1,4 @@
+import type { Direction } from '../src/contracts/call.js'
 import type { Usd } from '../src/contracts/money.js'
 import { formatUsd } from '../src/contracts/money.js'
 import type { Budget, BudgetRule, Level, Policy } from '../src/contracts/policy.js'
@@ -5,12 +6,12 @@ import { windowAt } from './windows.js'
 
 /**
  * Every counter a call is held against, for the calling key and its ancestors. Spans that differ (day or month, one
- * vendor or all, another time zone) are different counters. Where two budgets share counter and window, one is left:
+ * vendor or all, one direction or both, another time zone) are different counters. Where two budgets share counter and window, one is left:
  * the smallest cap, and an enforced one before any that is only observed, because dropping it would lift a limit.
  */
 export function budgets(
   levels: readonly Level[],
-  call: { readonly vendor: string; readonly credentialId: string | null },
+  call: { readonly vendor: string; readonly credentialId: string | null; readonly direction: Direction },
   nowMs: number,
 ): Budget[] {
   const found: Budget[] = []
@@ -19,6 +20,8 @@ export function budgets(
     for (const prepared of preparedFor(level.policy)) {
       const { rule } = prepared
       if (rule.vendor !== null && rule.vendor !== call.vendor) continue
+      // A call whose way is not known goes both ways: a cap must not miss what it was made for.
+      if (rule.direction !== null && call.direction !== 'none' && rule.direction !== call.direction) continue
       const budget = rule.per === 'run' ? perRun(level, prepared) : perSpan(level, prepared, call.credentialId, nowMs)
       if (budget !== null) keep(found, budget)
     }
@@ -50,6 +53,8 @@ function perRun({ keyId, rootId, run, policy }: Level, { rule, label, name, suff
     since: null,
     resetsAt: null,
     vendor: rule.vendor,
+    direction: rule.direction,
+    measure: rule.measure,
     enforce: policy.enforce,
   }
 }
@@ -64,7 +69,7 @@ function perSpan(
   if (rule.scope === 'credential' && credentialId === null) return null
   const owner =
     rule.scope === 'key' ? `key:${keyId}` : rule.scope === 'policy' ? `policy:${policy.name}` : `cred:${credentialId}`
-  const window = windowAt(policy.timeZone, rule.per === 'month' ? 'month' : 'day', nowMs)
+  const window = rule.per === 'all' ? EVER : windowAt(policy.timeZone, rule.per === 'month' ? 'month' : 'day', nowMs)
   return {
     counter: owner + suffix,
     window: window.label,
@@ -75,9 +80,14 @@ function perSpan(
     since: window.startAt,
     resetsAt: window.endAt,
     vendor: rule.vendor,
+    direction: rule.direction,
+    measure: rule.measure,
     enforce: policy.enforce,
   }
 }
+
+/** The window of what is not counted by spans: it began with the ledger and does not end. */
+const EVER = { label: 'all', startAt: null, endAt: null } as const
 
 /** The cap an operator gave a run when its key was made. */
 const runCap = (level: Level, cap: Usd): Budget =>
@@ -87,6 +97,8 @@ const runCap = (level: Level, cap: Usd): Budget =>
       per: 'run',
       cap,
       vendor: null,
+      direction: null,
+      measure: 'spent',
       scope: 'key',
       code: 'run_cap_exceeded',
       at: 'cap_usd',
@@ -114,7 +126,15 @@ function preparedFor(policy: Policy): readonly Prepared[] {
 
 function prepare(policy: Policy, rule: BudgetRule): Prepared {
   const vendor = rule.vendor === null ? '' : ` for ${rule.vendor}`
-  const span = rule.per === 'run' ? 'a run' : `a ${rule.per} (${policy.timeZone})`
+  const span =
+    rule.measure === 'recurring'
+      ? 'a month of what recurs'
+      : rule.per === 'run'
+        ? 'a run'
+        : rule.per === 'all'
+          ? 'in all'
+          : `a ${rule.per} (${policy.timeZone})`
+  const way = { in: ' coming in', out: ' going out' }
   const sharing = {
     key: '',
     policy: `, shared by all keys under ${policy.name}`,
@@ -124,8 +144,15 @@ function prepare(policy: Policy, rule: BudgetRule): Prepared {
   const place = rule.at.replace(/(daily_cap_usd|cap_usd)$/, (key) => places[key]!)
   return {
     rule,
-    label: `USD ${formatUsd(rule.cap)} ${span}${vendor}${sharing[rule.scope]}`,
+    label: `USD ${formatUsd(rule.cap)} ${span}${rule.direction === null ? '' : way[rule.direction]}${vendor}${sharing[rule.scope]}`,
     name: `${place} (${policy.name}@${policy.version})`,
-    suffix: `|${rule.per}|${rule.vendor ?? '*'}${rule.per === 'run' ? '' : `|${policy.timeZone}`}`,
+    suffix: [
+      '',
+      rule.per,
+      rule.vendor ?? '*',
+      ...(rule.per === 'run' || rule.per === 'all' ? [] : [policy.timeZone]),
+      ...(rule.direction === null ? [] : [rule.direction]),
+      ...(rule.measure === 'spent' ? [] : [rule.measure]),
+    ].join('|'),
   }
 }

@@ -72,6 +72,7 @@ function assemble(base: PolicyDocument, version: number, layers: readonly Narrow
     perMinute: smallest(all.map((layer) => layer.rate_limit?.per_minute)) ?? null,
     budgets: all.flatMap((layer, index) => budgetsOf(layer, index === 0 ? '' : `narrowings[${index - 1}].`)),
     approvalAbove: smallest(all.map((layer) => amountOf(layer.approval?.above_usd))) ?? null,
+    approvalMs: smallest(all.map(({ approval }) => approval && durationMs(approval.expires_in ?? '1h'))) ?? 0,
     duplicateWithinMs:
       largest(all.map((layer) => layer.duplicate_guard && durationMs(layer.duplicate_guard.within))) ?? null,
     requireReason: all.some((layer) => layer.require_reason === true),
@@ -88,6 +89,8 @@ function budgetsOf(layer: PolicyDocument | Narrowing, prefix: string): BudgetRul
             per: 'day',
             cap: amountOf(layer.daily_cap_usd)!,
             vendor: null,
+            direction: null,
+            measure: 'spent',
             scope: 'key',
             code: 'daily_cap_exceeded',
             at: `${prefix}daily_cap_usd`,
@@ -97,11 +100,29 @@ function budgetsOf(layer: PolicyDocument | Narrowing, prefix: string): BudgetRul
     per: budget.per,
     cap: amountOf(budget.cap_usd)!,
     vendor: budget.vendor ?? null,
+    direction: budget.direction ?? null,
+    measure: 'spent',
     scope: budget.scope ?? 'key',
     code: budget.per === 'run' ? 'run_cap_exceeded' : 'budget_exceeded',
     at: `${prefix}budgets[${index}]`,
   }))
-  return [...daily, ...others]
+  const monthly = Object.entries(layer.vendors ?? {}).flatMap(([vendor, { future }]): BudgetRule[] =>
+    future?.recurring_usd_per_month === undefined
+      ? []
+      : [
+          {
+            per: 'all',
+            cap: amountOf(future.recurring_usd_per_month)!,
+            vendor,
+            direction: null,
+            measure: 'recurring',
+            scope: 'key',
+            code: 'budget_exceeded',
+            at: `${prefix}vendors.${vendor}.future.recurring_usd_per_month`,
+          },
+        ],
+  )
+  return [...daily, ...others, ...monthly]
 }
 
 type Block = NonNullable<Narrowing['vendors']>[string]
@@ -134,6 +155,10 @@ function vendorPolicy(vendor: string, all: readonly (PolicyDocument | Narrowing)
     beneficiaries: none((block) => block.beneficiaries),
     accounts: none((block) => block.connected_accounts),
     callbackHosts: none((block) => block.callback_hosts),
+    future: Object.freeze({
+      quantityMax: smallest(said((block) => block.future?.quantity_max).map((most) => BigInt(most))),
+      boundedOnly: said((block) => block.future?.bounded_only).includes(true),
+    }),
   })
 }
 

@@ -19,6 +19,7 @@ const BUDGETS_MAX = 32
 const VENDORS_MAX = 64
 const DAY_MS = 86_400_000
 const DURATION_MS_MAX = 3_650 * DAY_MS
+const APPROVAL_MS_MAX = 30 * DAY_MS
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS }
 
@@ -126,6 +127,18 @@ const vendorName = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a vendor name: lower-case letters, digits, dashes')
 
+const wholeNumber = (most: number) => {
+  const sentence = `must be a whole number from 1 to ${most}`
+  return z.int(sentence).min(1, sentence).max(most, sentence)
+}
+
+/** Bounds on what `permit: [future_spend]` opens. */
+const future = z.strictObject({
+  recurring_usd_per_month: money.optional(),
+  quantity_max: wholeNumber(1_000_000_000).optional(),
+  bounded_only: z.boolean().optional(),
+})
+
 const vendorBlock = z.strictObject({
   endpoints: z.strictObject({ allow: patterned(endpoint).optional(), deny: patterned(endpoint).optional() }).optional(),
   permit: list(z.enum(PERMITTED_ONLY)).optional(),
@@ -137,6 +150,7 @@ const vendorBlock = z.strictObject({
   beneficiaries: patterned(entry).optional(),
   connected_accounts: patterned(entry).optional(),
   callback_hosts: patterned(host).optional(),
+  future: future.optional(),
 })
 
 const budget = z
@@ -144,6 +158,7 @@ const budget = z
     per: z.enum(['run', 'day', 'month']),
     cap_usd: money,
     vendor: vendorName.optional(),
+    direction: z.enum(['in', 'out']).optional(),
     scope: z.enum(['key', 'policy', 'credential']).optional(),
   })
   .superRefine((value, context) => {
@@ -156,10 +171,23 @@ const budget = z
     }
   })
 
-const wholeNumber = (most: number) => {
-  const sentence = `must be a whole number from 1 to ${most}`
-  return z.int(sentence).min(1, sentence).max(most, sentence)
-}
+const approver = z.string().transform((text, context): 'operator' => {
+  if (text === 'operator') return text
+  const why =
+    text === 'client'
+      ? "the agent's own program could answer in the person's place, so it is not asked"
+      : 'nobody else can approve'
+  return problem(context, `"${shown(text)}" must be "operator": ${why}`)
+})
+
+/** What must be asked for, and how long a question waits and its answer stands. */
+const approval = z.strictObject({
+  above_usd: money,
+  expires_in: duration
+    .refine((text) => durationMs(text) <= APPROVAL_MS_MAX, 'must be at most "30d": who forgot must be asked again')
+    .optional(),
+  by: approver.optional(),
+})
 
 /** What a narrowing may say too. */
 const shared = {
@@ -168,7 +196,7 @@ const shared = {
   expires_in: duration.optional(),
   rate_limit: z.strictObject({ per_minute: wholeNumber(1_000_000) }).optional(),
   budgets: z.array(budget).max(BUDGETS_MAX, `has more than ${BUDGETS_MAX} budgets`).optional(),
-  approval: z.strictObject({ above_usd: money }).optional(),
+  approval: approval.optional(),
   require_reason: z.boolean().optional(),
   duplicate_guard: z
     .strictObject({ within: duration })
@@ -317,9 +345,10 @@ const SECTIONS: readonly { readonly at: RegExp; readonly name: string; readonly 
   { at: /^$/, name: 'the top level', keys: Object.keys(policyDocument.shape) },
   { at: /^vendors\.[^.]+$/, name: 'vendors.<vendor>', keys: Object.keys(vendorBlock.shape) },
   { at: /^vendors\.[^.]+\.endpoints$/, name: 'vendors.<vendor>.endpoints', keys: ['allow', 'deny'] },
+  { at: /^vendors\.[^.]+\.future$/, name: 'vendors.<vendor>.future', keys: Object.keys(future.shape) },
   { at: /^budgets\[[0-9]+\]$/, name: 'budgets[]', keys: Object.keys(budget.shape) },
   { at: /^rate_limit$/, name: 'rate_limit', keys: ['per_minute'] },
-  { at: /^approval$/, name: 'approval', keys: ['above_usd'] },
+  { at: /^approval$/, name: 'approval', keys: Object.keys(approval.shape) },
   { at: /^duplicate_guard$/, name: 'duplicate_guard', keys: ['within'] },
 ]
 

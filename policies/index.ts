@@ -13,6 +13,7 @@ import { currencies } from './rules/currencies.js'
 import { duplicate } from './rules/duplicate.js'
 import { effects } from './rules/effects.js'
 import { endpoints } from './rules/endpoints.js'
+import { bounded, quantity } from './rules/future.js'
 import { idempotency } from './rules/idempotency.js'
 import { maxAmount } from './rules/max-amount.js'
 import { rate } from './rules/rate.js'
@@ -24,7 +25,7 @@ import { customers, recipients, senders } from './rules/subjects.js'
 import { urls } from './rules/urls.js'
 
 /** What must hold before a look-up may read with the real credential. */
-const SCREENING: readonly SpokenRule[] = [standing, endpoints, effects, rate]
+const SCREENING: readonly SpokenRule[] = [standing, endpoints, effects, bounded, rate]
 
 /** Every rule, in the order in which they speak when several apply (contract §6). */
 const RULES: readonly SpokenRule[] = [
@@ -39,6 +40,7 @@ const RULES: readonly SpokenRule[] = [
   reason,
   amountKnown,
   maxAmount,
+  quantity,
   runBudgets,
   dailyCap,
   otherBudgets,
@@ -85,7 +87,13 @@ function judged(rules: readonly SpokenRule[], call: Call, usage: Usage, policies
   return observed === null ? ALLOWED : { verdict: 'would_deny', denial: observed }
 }
 
-function asDenial(rule: SpokenRule, { code, message, policy, speaker, retryAfterS }: Spoken): Denial {
+function asDenial(rule: SpokenRule, { code, message, policy, speaker, retryAfterS, approval }: Spoken): Denial {
   const name = speaker ?? (policy === undefined ? rule.name : `${rule.name} (${titled(policy)})`)
-  return retryAfterS === undefined ? { code, message, rule: name } : { code, message, rule: name, retryAfterS }
+  return {
+    code,
+    message,
+    rule: name,
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
+    ...(approval === undefined ? {} : { approval }),
+  }
 }

@@ -2,10 +2,11 @@ import type { Usd } from './money.js'
 
 /**
  * What a call can do to the world. `read` and `write` cost nothing by themselves; `spend` moves or commits money
- * now; the other four are never granted by an endpoint pattern alone, only together with `permit`.
+ * now; the others are never granted by an endpoint pattern alone, only together with `permit`. `preview` stands
+ * beside another effect: the vendor may change the operation under us.
  */
-export type Effect = 'read' | 'write' | 'spend' | 'future_spend' | 'credential' | 'routing' | 'destructive'
-export const PERMITTED_ONLY = ['future_spend', 'credential', 'routing', 'destructive'] as const
+export type Effect = 'read' | 'write' | 'spend' | 'future_spend' | 'credential' | 'routing' | 'destructive' | 'preview'
+export const PERMITTED_ONLY = ['future_spend', 'credential', 'routing', 'destructive', 'preview'] as const
 
 /** in: the customer pays us; out: we pay. Both count against caps at absolute value. */
 export type Direction = 'in' | 'out' | 'none'
@@ -15,7 +16,8 @@ export type Direction = 'in' | 'out' | 'none'
  * `amount` is what the call brings its object to in total (see Explanation.object), or simply its cost.
  */
 export type Quote =
-  | { readonly basis: 'free' }
+  /** `why`: one sentence on why an operation that can move money moves none this time. Mandatory for `spend`. */
+  | { readonly basis: 'free'; readonly why?: string }
   | { readonly basis: 'exact' | 'ceiling'; readonly amount: Usd }
   | { readonly basis: 'unpriceable'; readonly why: string }
 
@@ -39,6 +41,20 @@ export interface Subjects {
   readonly currencies?: readonly string[] | null
 }
 
+/** What a call makes happen later, when nobody calls any more. */
+export interface Commitment {
+  /** recurring: again and again until ended (a subscription, a rented number). scheduled: once, at `dueAt`. open: when somebody else completes it (a payment link, an unconfirmed intent). */
+  readonly kind: 'recurring' | 'scheduled' | 'open'
+  /** What it costs a month from now on, rounded up; zero unless recurring. A year counts a twelfth, a week 53/12 fold, a day 31 fold. */
+  readonly perMonth: Usd
+  /** Epoch ms at which it falls due; null where nobody knows. */
+  readonly dueAt: number | null
+  /** How many are ordered or can be sold: seats, numbers, completed sessions. Null: without limit. */
+  readonly quantity: bigint | null
+  /** The vendor's id of what exists already and is changed by the call (`sub_…`). Absent: the call makes a new one, and Outcome names it. */
+  readonly object?: string
+}
+
 /** All that a rule can see of a call, in vendor-neutral words. */
 export interface Call {
   readonly vendor: string
@@ -50,6 +66,7 @@ export interface Call {
   readonly effects: readonly Effect[]
   readonly quote: Quote
   readonly subjects: Subjects
+  readonly commits: Commitment | null
   readonly reason: string | null
 }
 
@@ -98,6 +115,8 @@ export interface Denial {
   readonly rule: string
   /** Seconds after which a repetition may pass, for Retry-After. */
   readonly retryAfterS?: number
+  /** The approval request that waits for the operator because of this call. */
+  readonly approval?: string
   /** True where a client may repeat the very same request without a risk: nothing was sent, or the vendor will know it by its idempotency key. */
   readonly retrySafe?: boolean
 }

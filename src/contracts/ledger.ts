@@ -1,4 +1,4 @@
-import type { CallState, Denial, Direction, Effect } from './call.js'
+import type { CallState, Commitment, Denial, Direction, Effect } from './call.js'
 import type { Usd } from './money.js'
 import type { Budget, Decision, Usage } from './policy.js'
 
@@ -56,7 +56,17 @@ export interface Ledger {
    * recorded here: the caller passes it to `admit`.
    */
   clear(draft: CallDraft, decide: (usage: Usage) => Denial | null): Promise<Denial | null>
+  /**
+   * Admits or refuses, whichever `decide` says. A refusal with `approval_required` opens an approval request, unless one is
+   * open or was denied, or the key has too many; `decide` is then asked once more, so that it can name the request. An
+   * admission uses up the approval that covers it.
+   */
   admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission>
+  /**
+   * What `decide` says on usage as it stands now, with what was settled before. Reserves and records nothing and takes no
+   * place in the rate window; the next admission may change the answer.
+   */
+  preview(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Decision>
   /**
    * Asked in the very turn in which the first byte would be written. True marks the call as in flight; a denial means
    * key or freeze changed since admission and nothing may leave.
@@ -68,6 +78,33 @@ export interface Ledger {
   settle(callId: string, settlement: Settlement): void
   /** Resolves when everything settled so far is durable. */
   flushed(): Promise<void>
+
+  // Approvals
+  /** Newest first. */
+  approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>>
+  approval(id: string): Promise<ApprovalRow | null>
+  /** The newest request for this very request under this very key, whatever became of it. */
+  approvalFor(keyId: string, requestHash: string): ApprovalRow | null
+  /**
+   * Books the operator's decision on an open request. The same decision again changes nothing. Refuses (LedgerConflict)
+   * what contradicts the first decision, and what has expired. Null when there is no such request.
+   */
+  decideApproval(
+    id: string,
+    decision: 'approved' | 'denied',
+    reason: string | null,
+    actor: string,
+  ): Promise<ApprovalRow | null>
+
+  // What is still to come
+  /** Standing commitments of a key and its descendants (null: all keys), oldest first. */
+  commitments(key: string | null, page: Page): Promise<Paged<CommitmentRow>>
+  /**
+   * Books that a commitment was taken back: it stands no more, and what its object still counts for is given back to
+   * the day it was counted on, unless `keepsCounted` says that it may have been used. Durable when it resolves; again:
+   * nothing happens.
+   */
+  takenBack(id: string, actor: string, keepsCounted?: boolean): Promise<void>
 
   // Reports; each first waits for what was settled before it
   call(id: string): Promise<CallRow | null>
@@ -122,6 +159,8 @@ export interface CredentialRecord {
   /** The vendor account it acts on, '' if unknown. */
   readonly account: string
   readonly test: boolean
+  /** The vendor API version every call under it is sent with; '' for the vendor's default. */
+  readonly apiVersion: string
   readonly fingerprint: string
   readonly last4: string
   /** Sealed parts: see custody/seal.ts. */
@@ -188,11 +227,14 @@ export interface CallDraft {
   /** Object whose exposure the call brings to `quoted` in total. */
   readonly object: string | null
   /** Hex SHA-256 of the canonical request; '' when it could not be read. */
+  readonly commits: Commitment | null
   readonly requestHash: string
   /** The client's idempotency key, keyed-hashed with its principal; null when it gave none. */
   readonly idempotencyHash: string | null
   /** Whether identical writes of the same run are to be looked for. */
   readonly guarded: boolean
+  /** How long a request for approval stays open, and after the decision how long that stands. Absent or null: no policy wants approvals. */
+  readonly approvalMs?: number | null
   readonly budgets: readonly Budget[]
   readonly lookUps: number
   readonly rateCounted: boolean
@@ -215,11 +257,65 @@ export interface Settlement {
   readonly amount?: Usd
   readonly object?: string
   readonly total?: Usd
+  /** The vendor's id of what the call's commitment made; absent: `object`. */
+  readonly commitment?: string
+  /** The object whose commitment has come to its end. */
+  readonly ends?: string
   readonly status: number | null
   readonly requestId: string | null
   readonly ms: number | null
   /** Set when an admitted call was stopped before its first byte (revoked meanwhile): the row then says so. */
   readonly denial?: Denial
+}
+
+/** What a call made that still acts by itself. */
+export interface CommitmentRow extends Omit<Commitment, 'object'> {
+  /** That of the call which made it. */
+  readonly id: string
+  readonly keyId: string
+  readonly credentialId: string
+  readonly run: string
+  readonly vendor: string
+  readonly operation: string
+  /** The vendor's id; null while the outcome of the call is unknown, or where the reply named none. */
+  readonly object: string | null
+  /** What its object counts for at present. */
+  readonly counted: Usd
+  readonly at: number
+}
+
+/** Expired: nobody decided in time, or what was approved was not used in time. */
+export type ApprovalState = 'open' | 'approved' | 'denied' | 'expired' | 'used'
+export interface ApprovalFilter {
+  readonly state?: ApprovalState
+  /** This key, and those below it if it is a root key. */
+  readonly key?: string
+}
+/** A call that a person is to decide on, bound to its key, its exact request and its quote. */
+export interface ApprovalRow {
+  readonly id: string
+  readonly at: number
+  readonly state: ApprovalState
+  readonly keyId: string
+  readonly rootId: string
+  /** The refused call that asked. */
+  readonly callId: string
+  readonly run: string
+  readonly vendor: string
+  readonly operation: string
+  readonly method: string
+  readonly path: string
+  readonly customer: string | null
+  /** Why the agent says it wants this. Its own words. */
+  readonly callReason: string | null
+  readonly requestHash: string
+  readonly ceiling: Usd
+  readonly expiresAt: number
+  readonly decidedAt: number | null
+  readonly decidedBy: string | null
+  readonly reason: string | null
+  /** The admitted call that used it. */
+  readonly usedBy: string | null
 }
 
 export interface CallRow {

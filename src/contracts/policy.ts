@@ -1,4 +1,4 @@
-import type { Call, Denial, DenialCode, Effect } from './call.js'
+import type { Call, Denial, DenialCode, Direction, Effect } from './call.js'
 import type { Usd } from './money.js'
 
 /** One vendor's block of a policy, compiled. Undefined lists mean «any», empty ones «none». */
@@ -16,6 +16,13 @@ export interface VendorPolicy {
   readonly beneficiaries: Allowlist
   readonly accounts: Allowlist
   readonly callbackHosts: Allowlist
+  /** Bounds on what `permit: [future_spend]` opens, beside the recurring budget. */
+  readonly future: {
+    /** Largest quantity one call may order or put up for sale; undefined for any. */
+    readonly quantityMax: bigint | undefined
+    /** Whether what others can complete (links, sessions) must be limited in number. */
+    readonly boundedOnly: boolean
+  }
 }
 
 /** Exact values or `*` patterns. */
@@ -27,9 +34,13 @@ export interface Allowlist {
 
 /** One limit on money over a span, as the document states it. */
 export interface BudgetRule {
-  readonly per: 'run' | 'day' | 'month'
+  readonly per: 'run' | 'day' | 'month' | 'all'
   readonly cap: Usd
   readonly vendor: string | null
+  /** Counts only what flows this way; null for both. */
+  readonly direction: 'in' | 'out' | null
+  /** spent: what calls cost. recurring: what standing commitments cost a month; a cap of it has no window (`per: all`). */
+  readonly measure: 'spent' | 'recurring'
   readonly scope: 'key' | 'policy' | 'credential'
   readonly code: 'run_cap_exceeded' | 'daily_cap_exceeded' | 'budget_exceeded'
   /** Where it stands in the document, e.g. `daily_cap_usd` or `budgets[1]`. */
@@ -46,6 +57,8 @@ export interface Policy {
   readonly perMinute: number | null
   readonly budgets: readonly BudgetRule[]
   readonly approvalAbove: Usd | null
+  /** How long a request for an approval stays open, and after the decision how long that stands. */
+  readonly approvalMs: number
   readonly requireReason: boolean
   /** How long an identical write in the same run counts as a duplicate; null: never. */
   readonly duplicateWithinMs: number | null
@@ -69,6 +82,8 @@ export interface Budget {
   readonly resetsAt: number | null
   /** The one vendor it counts, or null for all. */
   readonly vendor: string | null
+  readonly direction: 'in' | 'out' | null
+  readonly measure: 'spent' | 'recurring'
   /** False when its policy only observes. */
   readonly enforce: boolean
 }
@@ -89,14 +104,31 @@ export interface Usage {
   readonly budgets: readonly (Budget & Counted)[]
   /** What this call would add: its quote less what its object already counts; zero for a replay. */
   readonly amount: Usd
+  /** What this call would add to what recurs every month: its commitment less what the same object commits already. */
+  readonly recurring: Usd
   /** An earlier call under the same idempotency key. */
   readonly earlier: { readonly callId: string; readonly sameRequest: boolean; readonly stands: boolean } | null
   /** The last identical write of the same run that stands, if the draft asked to look for one. */
   readonly duplicate: { readonly callId: string; readonly at: number } | null
+  /** What the operator said, or is being asked, about this very request under this very key; null when there is nothing that still stands. */
+  readonly approval: Approval | null
+  /** True when the key has so many open approval requests that no other is opened. */
+  readonly approvalsFull: boolean
   /** Calls counted against the rate limit of keys[i] in the last 60 s, and when the oldest of them leaves the window. */
   readonly rate: readonly { readonly count: number; readonly oldestAt: number }[]
   /** True when the rate was already counted for this call, before its look-ups. */
   readonly rateCounted: boolean
+}
+
+/** An approval request that has neither been used nor expired. */
+export interface Approval {
+  readonly id: string
+  readonly state: 'open' | 'approved' | 'denied'
+  /** The quote it was asked for; an approval covers no more. */
+  readonly ceiling: Usd
+  readonly expiresAt: number
+  /** Why it was denied, if the operator said so. */
+  readonly reason: string | null
 }
 
 export interface KeyStanding {
@@ -128,6 +160,8 @@ export interface RuleDenial {
   readonly policy?: Policy
   readonly enforce?: boolean
   readonly retryAfterS?: number
+  /** The approval request that the message names. */
+  readonly approval?: string
 }
 
 /** A fault in a document: where, and a sentence with a suggestion where one is near. */
@@ -168,7 +202,7 @@ export interface Judge {
   /** Every counter a call is held against, for the key and its ancestors (calling key first), each once with its smallest cap. */
   budgets(
     levels: readonly Level[],
-    call: { readonly vendor: string; readonly credentialId: string | null },
+    call: { readonly vendor: string; readonly credentialId: string | null; readonly direction: Direction },
     nowMs: number,
   ): Budget[]
   /** Rules up to and including `rate`, for the moment before look-ups: what may not go on must not cause a read either. */

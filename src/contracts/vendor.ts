@@ -1,4 +1,4 @@
-import type { Denial, Direction, Effect, Quote, Subjects } from './call.js'
+import type { Commitment, Denial, Direction, Effect, Quote, Subjects } from './call.js'
 import type { Rates, Usd } from './money.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
@@ -79,6 +79,10 @@ export interface Explanation {
   readonly set?: Readonly<Record<string, string>>
   /** The amount to book when the call succeeds and the reply names none; the quote's amount when absent (differs by the FX haircut). */
   readonly settle?: Usd
+  /** What the call makes happen later without another call. */
+  readonly commits?: Commitment
+  /** These parameters make it one of the hard refusals (see Operation.never); why, in a sentence. */
+  readonly never?: string
   /** The request cannot be read in one way or breaks the vendor's grammar (an amount that is no plain integer). */
   readonly refuse?: Pick<Denial, 'code' | 'message'>
 }
@@ -106,6 +110,10 @@ export interface Outcome {
   readonly object?: string
   /** What the object counts for in total from now on. Lower than before gives the difference back; higher counts more. */
   readonly total?: Usd
+  /** What the commitment of this call is known by from now on (the id of the subscription it made). Absent: `object`. */
+  readonly commitment?: string
+  /** The id of an object whose commitment has come to its end: confirmed, cancelled, expired, sent. */
+  readonly ends?: string
 }
 
 /** One thing a vendor can do. Plain data, arithmetic where prices need it; sources and dates stand in the vendor's README. */
@@ -118,6 +126,21 @@ export interface Operation {
   readonly tools?: readonly string[]
   /** The worst it does without further parameters. */
   readonly effect: Effect
+  /** The vendor's host that serves it, when clients send it to the main one (Stripe's files). Absent: the one its route names. */
+  readonly host?: string
+  /** Exists only in a preview version of the vendor's API: needs `permit: [preview]` beside its effect. */
+  readonly preview?: true
+  /** Why it costs nothing or can never be priced, in a sentence. For the generated tables; `explain` says it to agents. */
+  readonly why?: string
+  /** Why our effect is weaker than the class of the operation lists in fixtures/catalogues. */
+  readonly weaker?: string
+  /** Where its facts come from, with a date: `stripe-node 23.1.0, 2026-11-20`. */
+  readonly source?: string
+  /**
+   * Names of reply fields, at any depth, whose holder could act or read past spendgate. They are taken out of the
+   * reply unless every policy in force permits `credential`; out of the replies of what is `never` allowed, always.
+   */
+  readonly reveals?: readonly string[]
   /** Top-level parameter names that are understood. Mandatory for `spend` and `future_spend`: any other name is refused. Absent: any. */
   readonly accepts?: readonly string[]
   /** Names that may stand more than once in a form (Twilio's MediaUrl). */
@@ -126,7 +149,10 @@ export interface Operation {
   readonly body?: 'form' | 'json'
   /** Bytes; 256 KiB when absent. */
   readonly bodyBytesMax?: number
-  /** Never allowed, whatever the policy says (it would hand out the real credential); why, in a sentence. Refused as operation_not_allowed. */
+  /**
+   * Never allowed, whatever the policy says, unless the operator starts the server with `--unlock <id>` and the policy
+   * allows and permits it as well; why, in a sentence. Refused as operation_not_allowed.
+   */
   readonly never?: string
   /** Absent: free, and concerns nobody in particular. */
   explain?(question: Question): Explained
@@ -160,6 +186,8 @@ export interface Vendor {
   readonly name: string
   /** Main host first; every further host the vendor's routes name. Only these are ever called. */
   readonly hosts: readonly string[]
+  /** Set where the same path means something else on another host, so that routes name the host (Twilio). Otherwise the host follows from the operation. */
+  readonly productByHost?: true
   readonly operations: readonly Operation[]
   readonly body: 'form' | 'json'
   /** Whether a path at the root of the agent port names this vendor (`/v1/…`, `/2010-04-01/…`, `/emails`). */
@@ -182,6 +210,18 @@ export interface Vendor {
   fixedHeaders(apiVersion: string): Readonly<Record<string, string>>
   /** Whether the vendor honours an Idempotency-Key on this operation. */
   idempotent(operation: Operation, method: string): boolean
+  /** Names of reply fields, at any depth, that never reach an agent (Twilio's auth_token). */
+  readonly reveals?: readonly string[]
+  /** Whether absolute URLs to the vendor's hosts in replies are pages a client would fetch next: they then lead back here. */
+  readonly linksBack?: true
+  /** Checks an API version to pin; a sentence when it cannot be. Absent: the vendor has no versions. */
+  apiVersionFault?(version: string): string | null
+  /** The request that takes back what is still to come, or null where the vendor has none. Ids come from the ledger. */
+  takeBack?(commitment: {
+    readonly operation: string
+    readonly object: string
+    readonly account: string
+  }): TakeBack | null
   /** Subjects every call of this vendor has (accounts named by header or path), merged over the operation's own. */
   common?(question: Question): { readonly subjects: Subjects; readonly refuse?: Pick<Denial, 'code' | 'message'> }
   /** The vendor's own error shape. `status` is statusOf(code) unless the vendor's clients misread it. */
@@ -194,8 +234,41 @@ export interface Vendor {
   verdict(status: number): 'released' | 'assumed'
   /** The vendor's request id among reply headers, lower-case name. */
   readonly requestIdHeader: string
+  /** Tools beside the general ones (search, details, read, write), under the names clients know. */
+  readonly tools?: readonly Tool[]
   /** Default price table shipped with the vendor, if it has prices. */
   readonly prices?: PriceTable
+}
+
+/** A tool of the vendor's own MCP server, as one governed call. */
+export interface Tool {
+  /** `create_refund` */
+  readonly name: string
+  readonly description: string
+  /** The route it calls: `POST /v1/refunds`. */
+  readonly route: string
+  /** JSON schema of its arguments' properties, by name. Placeholders of the route are among them. */
+  readonly properties: Readonly<Record<string, JsonObject>>
+  readonly required?: readonly string[]
+  /**
+   * Arguments that stand under another name in the request: `price` as `line_items[0][price]`. `''` is the whole JSON
+   * body; `Idempotency-Key` is the client's own key.
+   */
+  readonly places?: Readonly<Record<string, string>>
+  /** Parameters that are always sent. */
+  readonly fixed?: Readonly<Record<string, string>>
+  /** Parameters that go along with an argument when it is given. */
+  readonly along?: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+/** A request that cancels one scheduled, open or recurring thing. `path` is canonical. */
+export interface TakeBack {
+  readonly method: 'POST' | 'DELETE'
+  readonly path: string
+  readonly params?: readonly (readonly [string, string])[]
+  readonly json?: Json
+  /** Part of what it counted may have been used before (a link that sold, a card, a month of rent): nothing is given back. */
+  readonly keepsCounted?: true
 }
 
 /** A dated table of prices. Decimals are text, in USD. */

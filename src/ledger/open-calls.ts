@@ -11,6 +11,10 @@ export interface OpenCall extends Tally {
   readonly replayOf: number | null
   /** Replays of this call that were admitted while it was under way and have not been turned away. */
   replays: Set<number> | null
+  /** Whether it may have made something happen later: a row of `commitments` then says what. */
+  readonly commits: boolean
+  /** The vendor objects it acts on, while it is under way. */
+  readonly actsOn: readonly string[]
   state: CallState
   dispatched: boolean
   /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
@@ -38,27 +42,29 @@ export class OpenCalls {
 
   add(call: OpenCall): void {
     this.#calls.set(call.seq, call)
-    if (call.object === null) return
-    const name = nameOf(call)
-    const others = this.#onObject.get(name)
-    if (others === undefined) {
-      this.#onObject.set(name, new Set([call]))
-      return
+    for (const object of call.actsOn) {
+      const name = nameOf(call, object)
+      const others = this.#onObject.get(name)
+      if (others === undefined) {
+        this.#onObject.set(name, new Set([call]))
+        continue
+      }
+      // One that this very commit has settled was answered before this call could leave, and is still in the set.
+      for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
+      others.add(call)
     }
-    // One that this very commit has settled was answered before this call could leave, and is still in the set.
-    for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
-    others.add(call)
   }
 
   delete(seq: number): void {
     const call = this.#calls.get(seq)
     this.#calls.delete(seq)
-    if (call === undefined || call.object === null) return
-    const name = nameOf(call)
-    const others = this.#onObject.get(name)
-    others?.delete(call)
-    if (others?.size === 0) this.#onObject.delete(name)
+    for (const object of call?.actsOn ?? []) {
+      const name = nameOf(call!, object)
+      const others = this.#onObject.get(name)
+      others?.delete(call!)
+      if (others?.size === 0) this.#onObject.delete(name)
+    }
   }
 }
 
-const nameOf = (call: OpenCall): string => `${call.credentialId}\n${call.object}`
+const nameOf = (call: OpenCall, object: string): string => `${call.credentialId}\n${object}`

@@ -230,9 +230,9 @@ export class Registry {
       )
     this.#db
       .prepare(
-        `insert into credentials (id, vendor, name, account, test, fingerprint, last4, sealed, created_at, rotated_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       on conflict (id) do update set account = excluded.account, test = excluded.test, fingerprint = excluded.fingerprint,
+        `insert into credentials (id, vendor, name, account, test, api_version, fingerprint, last4, sealed, created_at, rotated_at)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       on conflict (id) do update set account = excluded.account, test = excluded.test, api_version = excluded.api_version, fingerprint = excluded.fingerprint,
          last4 = excluded.last4, sealed = excluded.sealed, rotated_at = excluded.rotated_at`,
       )
       .run(
@@ -241,6 +241,7 @@ export class Registry {
         record.name,
         record.account,
         record.test ? 1 : 0,
+        record.apiVersion,
         record.fingerprint,
         record.last4,
         record.sealed,
@@ -375,6 +376,7 @@ interface CredentialRow {
   name: string
   account: string
   test: number
+  api_version: string
   fingerprint: string
   last4: string
   sealed: string
@@ -387,6 +389,7 @@ const credentialOf = (row: CredentialRow): CredentialRecord => ({
   name: row.name,
   account: row.account,
   test: row.test === 1,
+  apiVersion: row.api_version,
   fingerprint: row.fingerprint,
   last4: row.last4,
   sealed: row.sealed,

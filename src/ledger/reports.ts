@@ -219,10 +219,15 @@ export class Reports {
   }
 
   /** Spent and held by calls of these keys that began at or after an instant. */
-  counted(keys: readonly string[], since: number, vendor: string | null): bigint {
+  counted(
+    keys: readonly string[],
+    since: number,
+    { vendor, direction }: { readonly vendor: string | null; readonly direction: string | null },
+  ): bigint {
     let sum = 0n
     for (const row of this.#since(keys, since)) {
       if (vendor !== null && row.vendor !== vendor) continue
+      if (direction !== null && row.direction !== 'none' && row.direction !== direction) continue
       sum += row.settled + (row.state === 'reserved' ? row.reserved : 0n)
     }
     return sum

@@ -6,9 +6,12 @@ import {
   LedgerConflict,
   LedgerFault,
   type Admission,
+  type ApprovalFilter,
+  type ApprovalRow,
   type CallDraft,
   type CallFilter,
   type CallRow,
+  type CommitmentRow,
   type CredentialRecord,
   type EntryRow,
   type FreezeScope,
@@ -24,19 +27,22 @@ import {
   type SpendRow,
 } from '../contracts/ledger.js'
 import { usd, ZERO, type Usd } from '../contracts/money.js'
-import type { Budget, Decision, Usage } from '../contracts/policy.js'
-import { GENESIS, link } from './chain.js'
+import type { Approval, Budget, Decision, Usage } from '../contracts/policy.js'
+import { Approvals } from './approvals.js'
+import { Commitments } from './commitments.js'
 import { Counters, type Counter } from './counters.js'
 import { BEFORE_RATE } from './before-rate.js'
 import { Bursts } from './bursts.js'
 import { callId, callSeq } from './ids.js'
-import { OpenCalls, type OpenCall } from './open-calls.js'
+import { Journal } from './journal.js'
+import { OpenCalls } from './open-calls.js'
 import { openDatabase } from './open.js'
 import { RateWindows } from './rate.js'
 import { Recent } from './recent.js'
 import { Registry, scopeText } from './registry.js'
 import { Reports } from './reports.js'
-import { statements, type IdempotencyRow, type OpenRow, type Statements, type WriteRow } from './statements.js'
+import { Settling } from './settling.js'
+import { statements, type IdempotencyRow, type Statements, type WriteRow } from './statements.js'
 import { Tallies, type Tally } from './tallies.js'
 import { threadOfKey, threadOfRun, Threads } from './threads.js'
 import { verify } from './verify.js'
@@ -75,6 +81,10 @@ export class SqliteLedger implements Ledger {
   #writes: Recent | null = null
   readonly #reports: Reports
   readonly #sql: Statements
+  readonly #journal: Journal
+  readonly #approvals: Approvals
+  readonly #commitments: Commitments
+  readonly #settling: Settling
   readonly #open = new OpenCalls()
   readonly #implicit = new Map<string, { run: string; at: number }>()
   readonly #bursts = new Bursts()
@@ -82,13 +92,11 @@ export class SqliteLedger implements Ledger {
   #admits: AdmitJob[] = []
   #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
   /** Calls whose settlement waits for a commit. */
-  readonly #settling = new Set<number>()
+  readonly #answered = new Set<number>()
   #scheduled = false
   #timer: NodeJS.Timeout | null = null
   #touched: number[] = []
   #nextCall: number
-  #nextEntry: number
-  #head: string
   #commits = 0
 
   constructor(db: Database.Database, clock: Clock) {
@@ -100,12 +108,21 @@ export class SqliteLedger implements Ledger {
     this.#tallies = new Tallies(db)
     this.#threads = new Threads(db)
     this.#reports = new Reports(db, this.#threads)
+    this.#journal = new Journal(db)
+    this.#approvals = new Approvals(db, this.#entry)
+    this.#commitments = new Commitments(db, this.#counters, this.#entry)
+    this.#settling = new Settling({
+      sql: this.#sql,
+      counters: this.#counters,
+      tallies: this.#tallies,
+      commitments: this.#commitments,
+      open: this.#open,
+      now: () => clock.now(),
+      entry: this.#entry,
+      touch: (seq) => this.#touched.push(seq),
+    })
     this.#rates = new RateWindows((key, since) => this.#reports.rateInstants(this.#registry.descendants(key), since))
     this.#nextCall = ((db.prepare('select max(seq) as seq from calls').get() as { seq: number | null }).seq ?? 0) + 1
-    const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as
-      { seq: number; hash: string } | undefined
-    this.#nextEntry = (last?.seq ?? 0) + 1
-    this.#head = last?.hash ?? GENESIS
     this.#recent = new Recent(IDEMPOTENCY_MS, clock.now())
     for (const { hash, call_seq } of this.#sql.recentKeys.iterate(
       this.#reports.seqAt(clock.now() - IDEMPOTENCY_MS),
@@ -125,7 +142,7 @@ export class SqliteLedger implements Ledger {
     if (stale.length === 0) return
     this.#transaction(() => {
       for (const { seq } of stale)
-        this.#settleOne(this.#load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
+        this.#settling.settle(this.#settling.load(seq), { outcome: 'assumed', status: null, requestId: null, ms: null })
     })
     this.#touched = []
   }
@@ -159,8 +176,19 @@ export class SqliteLedger implements Ledger {
     const keys = this.#registry.descendants(fromKey)
     this.#change('carried', actor, { from: fromKey }, () => {
       for (const budget of budgets) {
-        const spent = this.#reports.counted(keys, budget.since ?? 0, budget.vendor)
         const counter = this.#counterOf(budget)
+        if (budget.measure === 'recurring') {
+          this.#commitments.carry(keys, budget.vendor, counter.id, actor)
+          continue
+        }
+        const calls = this.#reports.counted(keys, budget.since ?? 0, budget)
+        // The same counter of the key before may hold more: what was carried over to that one in its turn.
+        const before = this.#counters.peek({
+          ...budget,
+          counter: budget.counter.replace(/^key:[^|:]+/, `key:${fromKey}`),
+        })
+        const kept = before === null ? 0n : before.spent + before.held
+        const spent = kept > calls ? kept : calls
         this.#counters.add(counter, spent, 0n)
         this.#entry('carried.to', null, spent, JSON.stringify({ actor, from: fromKey, counters: [counter.id] }))
       }
@@ -204,7 +232,13 @@ export class SqliteLedger implements Ledger {
     this.#change(
       action,
       actor,
-      { credential: record.id, vendor: record.vendor, name: record.name, fingerprint: record.fingerprint },
+      {
+        credential: record.id,
+        vendor: record.vendor,
+        name: record.name,
+        fingerprint: record.fingerprint,
+        api_version: record.apiVersion,
+      },
       () => this.#registry.putCredential(record),
     )
   }
@@ -247,6 +281,11 @@ export class SqliteLedger implements Ledger {
     return denial
   }
 
+  async preview(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Decision> {
+    await this.flushed()
+    return decide(this.#usage(draft, this.#clock.now()).usage)
+  }
+
   admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission> {
     return new Promise((resolve, reject) => {
       this.#admits.push({ draft, decide, resolve, reject })
@@ -284,9 +323,9 @@ export class SqliteLedger implements Ledger {
     const seq = callSeq(id)
     assert(seq !== null, 'a settlement names a call')
     // Found out here and not in the commit, where one bad settlement would hold up everybody's.
-    const { state } = this.#open.get(seq) ?? this.#load(seq)
-    assert(!this.#settling.has(seq) && (state === 'reserved' || state === 'assumed'), `${id} has an outcome to book`)
-    this.#settling.add(seq)
+    const { state } = this.#open.get(seq) ?? this.#settling.load(seq)
+    assert(!this.#answered.has(seq) && (state === 'reserved' || state === 'assumed'), `${id} has an outcome to book`)
+    this.#answered.add(seq)
     this.#settlements.push({ seq, settlement })
     this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
   }
@@ -308,7 +347,7 @@ export class SqliteLedger implements Ledger {
     try {
       this.#transaction(() => {
         for (const { seq, settlement } of settlements)
-          this.#settleOne(this.#open.get(seq) ?? this.#load(seq), settlement)
+          this.#settling.settle(this.#open.get(seq) ?? this.#settling.load(seq), settlement)
         for (const job of admits) {
           const admission = this.#decideOne(job)
           done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
@@ -330,7 +369,7 @@ export class SqliteLedger implements Ledger {
       return
     }
     for (const { seq } of settlements) {
-      this.#settling.delete(seq)
+      this.#answered.delete(seq)
       this.#open.delete(seq)
     }
     for (const { job, admission, bug } of done) {
@@ -342,8 +381,7 @@ export class SqliteLedger implements Ledger {
 
   /** Runs one durable transaction. Faults roll back the file and what memory holds of it, and leave as LedgerFault. */
   #transaction(work: () => void): void {
-    const entry = this.#nextEntry
-    const head = this.#head
+    const backTo = this.#journal.mark()
     const call = this.#nextCall
     try {
       this.#sql.begin.run()
@@ -359,8 +397,7 @@ export class SqliteLedger implements Ledger {
       this.#threads.forget()
       this.#bursts.clear()
       this.#touched = []
-      this.#nextEntry = entry
-      this.#head = head
+      backTo()
       this.#nextCall = call
       if (cause instanceof LedgerConflict) throw cause
       throw new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
@@ -386,8 +423,12 @@ export class SqliteLedger implements Ledger {
     const now = this.#clock.now()
     const { usage, counters, earlierSeq } = this.#usage(draft, now)
     let decision: Decision
+    let opened: Approval | null
     try {
       decision = decide(usage)
+      opened = this.#approvals.toOpen(draft, decision, usage)
+      if (opened !== null) decision = decide({ ...usage, approval: opened })
+      assert(opened === null || decision.verdict === 'deny', 'a request that is open lets nothing through')
     } catch (bug) {
       return bug instanceof Error ? bug : new Error(String(bug))
     }
@@ -396,13 +437,14 @@ export class SqliteLedger implements Ledger {
     if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code)))
       this.#countRate(draft)
     return decision.verdict === 'deny'
-      ? this.#deny(draft, decision, usage, now)
+      ? this.#deny(draft, decision, usage, opened, now)
       : this.#reserve(draft, decision, usage, counters, earlierSeq, now)
   }
 
   #usage(draft: CallDraft, now: number): { usage: Usage; counters: (Counter | null)[]; earlierSeq: number | null } {
     const keys = this.#registry.chain(draft.key.id)
-    const counters = draft.budgets.map((budget) => this.#counters.peek(budget))
+    // What recurs is no concern of a call that commits nothing, and is not read for it.
+    const counters = draft.budgets.map((budget) => (concerns(budget, draft) ? this.#counters.peek(budget) : null))
     const budgets = draft.budgets.map((budget, i) => ({
       ...budget,
       spent: usd(counters[i]?.spent ?? 0n),
@@ -417,8 +459,10 @@ export class SqliteLedger implements Ledger {
       frozen: this.#frozen(draft),
       budgets,
       amount: stands && sameRequest ? ZERO : this.#excess(draft),
+      recurring: stands && sameRequest ? ZERO : usd(this.#commitments.added(draft)),
       earlier: earlier ? { callId: callId(earlier.call_seq), sameRequest, stands } : null,
       duplicate: draft.guarded ? this.#duplicate(draft) : null,
+      ...this.#approvals.seen(draft, now),
       rate: keys.map((key, i) => (draft.perMinute[i] == null ? NO_RATE : this.#rates.read(key.id, now))),
       rateCounted: draft.rateCounted,
     }
@@ -466,7 +510,7 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  #deny(draft: CallDraft, decision: Decision, usage: Usage, now: number): Admission {
+  #deny(draft: CallDraft, decision: Decision, usage: Usage, opened: Approval | null, now: number): Admission {
     const denial = decision.denial!
     // In a shared row a refusal is counted under that row's run and operation: reports are sums of rows.
     const own = tallyOf(draft, now)
@@ -477,6 +521,7 @@ export class SqliteLedger implements Ledger {
       this.#insert(seq, draft, decision, { now, state: 'denied', reserved: 0n, replayOf: null, counters: [] })
       this.#entry('denied', seq, 0n, entryText(draft, `"code":${JSON.stringify(denial.code)}`))
     }
+    if (opened !== null) this.#approvals.open(opened, draft, seq, now)
     this.#tallies.add(tally, 1, 1, 0n, 0n)
     this.#touched.push(seq)
     return { callId: callId(seq), decision, reserved: ZERO, remaining: tightest(usage, 0n), replayOf: null }
@@ -492,16 +537,27 @@ export class SqliteLedger implements Ledger {
   ): Admission {
     const seq = this.#nextCall++
     const reserved = usage.amount
-    const counters = draft.budgets.map((budget, i) => found[i] ?? this.#counterOf(budget))
-    for (const counter of counters) this.#counters.add(counter, 0n, reserved)
-    const ids = counters.map((counter) => counter.id)
+    const ids: number[] = []
+    const monthly: number[] = []
+    draft.budgets.forEach((budget, i) => {
+      if (!concerns(budget, draft)) return
+      const counter = found[i] ?? this.#counterOf(budget)
+      if (budget.measure === 'recurring') return void monthly.push(counter.id)
+      this.#counters.add(counter, 0n, reserved)
+      ids.push(counter.id)
+    })
     this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
+    const commits =
+      draft.commits === null || replayOf !== null
+        ? ''
+        : `,"commits":${this.#commitments.hold(seq, draft.credentialId, draft.commits, usage.recurring, monthly)}`
     this.#entry(
       'reserved',
       seq,
       reserved,
-      entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}`),
+      entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}${commits}`),
     )
+    if (replayOf === null) this.#approvals.use(usage.approval, draft, seq)
     if (draft.idempotencyHash !== null && replayOf === null) {
       this.#sql.putIdempotency.run(seq, draft.idempotencyHash)
       this.#recent.put(draft.idempotencyHash, seq, now)
@@ -522,6 +578,8 @@ export class SqliteLedger implements Ledger {
       object: draft.object,
       replayOf,
       replays: null,
+      commits: draft.commits !== null,
+      actsOn: actsOn(draft),
       state: 'reserved',
       dispatched: false,
       overlapped: false,
@@ -546,111 +604,6 @@ export class SqliteLedger implements Ledger {
     const made = this.#counters.make(budget)
     this.#entry('counter', null, 0n, JSON.stringify({ id: made.id, counter, window }))
     return made
-  }
-
-  /** Books an outcome on a reserved or assumed call. */
-  #settleOne(call: OpenCall, settlement: Settlement): void {
-    const now = this.#clock.now()
-    if (settlement.outcome === 'released') {
-      // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.
-      if (call.replays !== null && call.replays.size > 0) settlement = { ...settlement, outcome: 'assumed' }
-      else if (call.replayOf !== null) this.#open.get(call.replayOf)?.replays?.delete(call.seq)
-    }
-    const counted = call.state === 'reserved' ? { spent: 0n, held: call.reserved } : { spent: call.reserved, held: 0n }
-    const object = settlement.object ?? call.object
-    const cost =
-      settlement.outcome === 'released'
-        ? 0n
-        : settlement.outcome === 'assumed'
-          ? call.reserved
-          : this.#cost(call, object, settlement)
-    for (const id of call.counters) this.#counters.add(this.#counters.byId(id), cost - counted.spent, -counted.held)
-    this.#tallies.add(call, 0, 0, cost - counted.spent, -counted.held)
-    if (object !== null && call.credentialId !== null && call.replayOf === null) {
-      if (settlement.outcome === 'released') this.#sql.unexpose.run(call.credentialId, object, call.seq)
-      else this.#sql.expose.run(call.credentialId, object, call.seq, cost)
-    }
-    const denial = settlement.denial
-    this.#sql.settle.run(
-      settlement.outcome,
-      cost,
-      object,
-      settlement.status,
-      settlement.requestId,
-      settlement.ms,
-      now,
-      denial ? 'deny' : null,
-      denial?.code ?? null,
-      denial?.rule ?? null,
-      denial?.message ?? null,
-      call.seq,
-    )
-    this.#entry(
-      settlement.outcome,
-      call.seq,
-      cost,
-      `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)}}`,
-    )
-    this.#touched.push(call.seq)
-    call.state = settlement.outcome
-  }
-
-  /** What a successful call cost, and the give-back when its object counts for less than before. */
-  #cost(call: OpenCall, object: string | null, settlement: Settlement): bigint {
-    if (call.replayOf !== null) return 0n
-    if (object === null || call.credentialId === null || settlement.total === undefined)
-      return settlement.amount ?? call.reserved
-    // Only what certainly happened: were another call on the object turned away later, its part would count nowhere.
-    const others = this.#sql.settledOn.get(call.credentialId, object) as bigint
-    if (settlement.total >= others) return settlement.total - others
-    // Two replies say different totals and nobody knows which came last: the larger count stands.
-    if (call.overlapped) return 0n
-    this.#giveBack(call, object, others - settlement.total)
-    return 0n
-  }
-
-  /**
-   * Takes an amount off the calls that counted an object, newest first, on the days they were counted. Those whose
-   * outcome is not known keep their whole reservation until it is.
-   */
-  #giveBack(by: OpenCall, object: string, amount: bigint): void {
-    let left = amount
-    for (const row of this.#sql.exposures.all(by.credentialId, object) as { call_seq: bigint; amount: bigint }[]) {
-      const seq = Number(row.call_seq)
-      if (left === 0n) break
-      const part = row.amount < left ? row.amount : left
-      const call = this.#load(seq)
-      for (const id of call.counters) this.#counters.add(this.#counters.byId(id), -part, 0n)
-      this.#tallies.add(call, 0, 0, -part, 0n)
-      this.#sql.expose.run(by.credentialId, object, seq, row.amount - part)
-      this.#sql.returned.run(part, seq)
-      this.#entry('returned', seq, part, `{"by":${by.seq},"object":${JSON.stringify(object)}}`)
-      this.#touched.push(seq)
-      left -= part
-    }
-  }
-
-  #load(seq: number): OpenCall {
-    const row = this.#sql.open.get(seq) as OpenRow | undefined
-    assert(row !== undefined, `call ${seq} is in the ledger`)
-    return {
-      seq,
-      at: Number(row.at),
-      keyId: row.key_id,
-      rootId: row.root_id,
-      run: row.run,
-      vendor: row.vendor,
-      operation: row.operation ?? '',
-      reserved: row.reserved,
-      counters: row.counters === '' ? [] : row.counters.split(',').map(Number),
-      credentialId: row.credential_id,
-      object: row.object,
-      replayOf: row.replay_of === null ? null : Number(row.replay_of),
-      replays: null,
-      state: row.state,
-      dispatched: true,
-      overlapped: false,
-    }
   }
 
   #insert(
@@ -695,11 +648,8 @@ export class SqliteLedger implements Ledger {
     )
   }
 
-  #entry(kind: string, seq: number | null, amount: bigint, detail: string): void {
-    const entry = { seq: this.#nextEntry++, at: this.#clock.now(), kind, callSeq: seq, amount, detail }
-    this.#head = link(this.#head, entry)
-    this.#sql.insertEntry.run(entry.seq, entry.at, kind, seq, amount, detail, this.#head)
-  }
+  readonly #entry = (kind: string, seq: number | null, amount: bigint, detail: string): void =>
+    this.#journal.add(this.#clock.now(), kind, seq, amount, detail)
 
   #announce(): void {
     const touched = this.#touched
@@ -709,6 +659,53 @@ export class SqliteLedger implements Ledger {
       const row = this.#reports.call(seq)
       if (row) for (const listener of this.#listeners) listener(row)
     }
+  }
+
+  // Approvals
+
+  async approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>> {
+    return this.#approvals.list(filter, page, this.#clock.now())
+  }
+
+  async approval(id: string): Promise<ApprovalRow | null> {
+    return this.#approvals.find(id, this.#clock.now())
+  }
+
+  approvalFor(keyId: string, requestHash: string): ApprovalRow | null {
+    return this.#approvals.newest(keyId, requestHash, this.#clock.now())
+  }
+
+  async decideApproval(
+    id: string,
+    decision: 'approved' | 'denied',
+    reason: string | null,
+    actor: string,
+  ): Promise<ApprovalRow | null> {
+    let row: ApprovalRow | null = null
+    this.#transaction(() => {
+      row = this.#approvals.decide(id, decision, reason, actor, this.#clock.now())
+    })
+    return row
+  }
+
+  // What is still to come
+
+  async commitments(key: string | null, page: Page): Promise<Paged<CommitmentRow>> {
+    await this.flushed()
+    const keys = key === null ? null : new Set(this.#registry.descendants(key))
+    return this.#commitments.list(keys, this.#clock.now(), page)
+  }
+
+  async takenBack(id: string, actor: string, keepsCounted = false): Promise<void> {
+    await this.flushed()
+    const seq = callSeq(id)
+    assert(seq !== null, 'a commitment is known by the call that made it')
+    this.#transaction(() => {
+      const ended = this.#commitments.takeBack(id, actor)
+      if (!keepsCounted && ended !== null && ended.credentialId !== null && ended.object !== null)
+        this.#settling.giveBackAll({ seq, credentialId: ended.credentialId }, ended.object)
+    })
+    this.#announce()
   }
 
   // Reports
@@ -797,6 +794,18 @@ export function openSqlite(options: { readonly file: string; readonly clock: Clo
 const writeName = (rootId: string, run: string, requestHash: string): string => `${rootId}\n${run}\n${requestHash}`
 const NO_RATE = { count: 0, oldestAt: 0 }
 
+/** Whether a budget counts anything of a call: what recurs is counted only of one that commits to it. */
+const concerns = ({ measure }: Budget, { commits }: CallDraft): boolean =>
+  measure === 'spent' || (commits !== null && commits.perMonth > 0n)
+
+const NOTHING: readonly string[] = []
+/** The vendor objects whose counts a call may change. */
+function actsOn({ object, commits }: CallDraft): readonly string[] {
+  const committed = commits?.object
+  if (committed === undefined || committed === object) return object === null ? NOTHING : [object]
+  return object === null ? [committed] : [object, committed]
+}
+
 const tallyOf = (draft: CallDraft, at: number): Tally => ({
   at,
   keyId: draft.key.id,
@@ -814,6 +823,7 @@ function entryText(draft: CallDraft, rest: string): string {
 function tightest(usage: Usage, reserved: bigint): Usd | null {
   let least: bigint | null = null
   for (const budget of usage.budgets) {
+    if (budget.measure === 'recurring') continue
     const left = budget.cap - budget.spent - budget.held - reserved
     if (least === null || left < least) least = left
   }

@@ -58,9 +58,6 @@ export function statements(db: Database.Database) {
         'select at, key_id, root_id, run, vendor, operation, reserved, counters, credential_id, object, replay_of, state from calls where seq = ?',
       )
       .safeIntegers(),
-    insertEntry: db.prepare(
-      'insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)',
-    ),
     findIdempotency: db.prepare(
       'select i.hash, i.call_seq, c.request_hash, c.at, c.state from idempotency i join calls c on c.seq = i.call_seq where i.call_seq = ?',
     ),

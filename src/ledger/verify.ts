@@ -1,5 +1,7 @@
 import type Database from 'better-sqlite3'
+import { ApprovalProof } from './approval-proof.js'
 import { GENESIS, link } from './chain.js'
+import { CommitmentProof } from './commitment-proof.js'
 import { callId } from './ids.js'
 import { threadOfKey, threadOfRun } from './threads.js'
 
@@ -52,6 +54,8 @@ export function verify(db: Database.Database): readonly string[] {
       counters.set(id, { spent: counter.spent + spent, held: counter.held + held })
     }
   }
+  const commitments = new CommitmentProof(count)
+  const approvals = new ApprovalProof()
   const threads = new Map<string, bigint>()
   const made = new Set<string>()
   let head = GENESIS
@@ -75,7 +79,15 @@ export function verify(db: Database.Database): readonly string[] {
     }
     if (entry.kind === 'counter') made.add(entry.detail)
     if (entry.kind === 'carried.to') count(countersIn(entry.detail), entry.amount, 0n)
+    if (entry.kind.startsWith('approval.')) {
+      if (!approvals.follow(entry.kind, callSeq, entry.amount, entry.detail))
+        fault(`Entry ${seq} (${entry.kind}) speaks of an approval that was never asked for, or was past that.`)
+      continue
+    }
     if (callSeq === null) continue
+    if (!commitments.follow(entry.kind, callSeq, entry.amount, entry.detail))
+      fault(`Entry ${seq} (${entry.kind}) speaks of what ${callId(callSeq)} committed, which was nothing.`)
+    if (entry.kind.startsWith('commitment.')) continue
     if (entry.kind === 'denied') calls.set(callSeq, { state: 'denied', reserved: 0n, settled: 0n, counters: [] })
     else if (entry.kind === 'reserved') {
       const ids = countersIn(entry.detail)
@@ -136,6 +148,8 @@ export function verify(db: Database.Database): readonly string[] {
   for (const seq of db.prepare(STRANGERS).pluck().all(FAULTS_MAX) as number[])
     fault(`${callId(seq)} names another key, run, vendor, operation or request than its entry.`)
   for (const seq of calls.keys()) fault(`${callId(seq)} has entries but no row.`)
+  commitments.compare(db, fault)
+  approvals.compare(db, fault)
   for (const row of db.prepare('select id, counter, window, spent, held from counters').safeIntegers().all() as {
     id: bigint
     counter: string

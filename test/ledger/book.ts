@@ -52,6 +52,8 @@ export const budget = (counter: string, cap: string, more: Partial<Budget> = {})
   since: null,
   resetsAt: null,
   vendor: null,
+  direction: null,
+  measure: 'spent',
   enforce: true,
   ...more,
 })
@@ -62,6 +64,7 @@ export const credential = (more: Partial<CredentialRecord> = {}): CredentialReco
   name: unique('name'),
   account: '',
   test: false,
+  apiVersion: '',
   fingerprint: 'f00d',
   last4: '1234',
   sealed: 'sealed',
@@ -111,6 +114,7 @@ export const draft = (key: KeyRecord, quoted: string, more: Partial<CallDraft> =
   quoted: dollars(quoted),
   basis: 'exact',
   object: null,
+  commits: null,
   requestHash: unique('request'),
   idempotencyHash: null,
   budgets: [],
@@ -129,7 +133,9 @@ export const refuse =
 
 /** What any budget rule must do: say no to what would pass a cap. */
 export const capped = (usage: Usage): Decision =>
-  usage.budgets.some((each) => each.spent + each.held + usage.amount > each.cap)
+  usage.budgets.some(
+    (each) => each.spent + each.held + (each.measure === 'spent' ? usage.amount : usage.recurring) > each.cap,
+  )
     ? { verdict: 'deny', denial: { code: 'daily_cap_exceeded', rule: 'daily-cap', message: 'Over the cap.' } }
     : ALLOW
 

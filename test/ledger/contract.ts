@@ -177,6 +177,36 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
       })
     })
 
+    describe('a preview', () => {
+      test('is judged on the usage an admission would be judged on', async () => {
+        const key = await newKey(ledger)
+        const cap = budget('key:a', '100.00')
+        const call = draft(key, '30.00', { budgets: [cap], perMinute: [10] })
+        const first = await admitted(ledger, draft(key, '80.00', { budgets: [cap], perMinute: [10] }))
+        ledger.settle(first.callId, reply('settled', { amount: dollars('75.00') }))
+        let foreseen: Usage | null = null
+        const look = (usage: Usage): Decision => capped((foreseen = usage))
+        expect(await ledger.preview(call, look)).toMatchObject({ verdict: 'deny' })
+        let seen: Usage | null = null
+        const admission = await ledger.admit(call, (usage) => capped((seen = usage)))
+        expect(admission.decision.verdict).toBe('deny')
+        expect(foreseen).toEqual(seen)
+        expect(seen).toMatchObject({ amount: dollars('30.00'), budgets: [{ spent: dollars('75.00'), held: ZERO }] })
+      })
+
+      test('reserves nothing, leaves no row and takes no place in the rate window, whatever it says', async () => {
+        const key = await newKey(ledger)
+        const cap = budget('key:a', '100.00')
+        const call = draft(key, '30.00', { budgets: [cap], perMinute: [10], object: 'obj_1', idempotencyHash: 'once' })
+        for (const decide of [allow, refuse('daily_cap_exceeded')]) await ledger.preview(call, decide)
+        expect(await rows(ledger)).toEqual([])
+        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        const { usage } = await admitted(ledger, call)
+        expect(usage).toMatchObject({ earlier: null, amount: dollars('30.00'), rate: [{ count: 0 }] })
+        expect(await ledger.verify()).toEqual([])
+      })
+    })
+
     describe('outcomes', () => {
       const cap = budget('key:a', '1000.00')
       test('a second settlement of one call is refused and holds nobody else up', async () => {

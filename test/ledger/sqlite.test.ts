@@ -22,11 +22,13 @@ import { migrations, openDatabase } from '../../src/ledger/open.js'
 import { openSqlite, SqliteLedger } from '../../src/ledger/sqlite.js'
 import { packageRoot } from '../../src/package-root.js'
 import { built, Child, spendgate, type Ended } from '../helpers/process.js'
+import { approvalsContract } from './approvals.js'
 import {
   admitted,
   allow,
   budget,
   counted,
+  credential,
   dollars,
   done,
   draft,
@@ -37,6 +39,7 @@ import {
   rows,
   StandingClock,
 } from './book.js'
+import { commitmentsContract } from './commitments.js'
 import { ledgerContract, type Book } from './contract.js'
 
 /** A ledger on a file in a directory of its own. */
@@ -85,6 +88,8 @@ class SqliteBook implements Book {
 }
 
 ledgerContract('SQLite', async () => new SqliteBook())
+commitmentsContract('SQLite', async () => new SqliteBook())
+approvalsContract('SQLite', async () => new SqliteBook())
 
 describe('the SQLite file', () => {
   let dir: string
@@ -271,6 +276,57 @@ describe('the SQLite file', () => {
       await ledger.close()
     })
 
+    test('what calls commit is kept like their outcomes, and not counted twice', async () => {
+      const key = await newKey(ledger)
+      const monthly = budget('key:a|recurring', '100.00', { window: 'all', measure: 'recurring' })
+      const commits = { kind: 'recurring', perMonth: dollars('30.00'), dueAt: null, quantity: 1n } as const
+      const call = draft(key, '0.00', { budgets: [monthly], commits })
+      const { callId } = await ledger.admit(call, allow)
+      ledger.mayLeave(callId)
+      full(true)
+      ledger.settle(callId, reply('settled', { object: wide }))
+      for (let i = 0; i < 2; i++) await expect(ledger.flushed()).rejects.toThrow(LedgerFault)
+      await expect(ledger.admit({ ...call, path: wide }, allow)).rejects.toThrow(LedgerFault)
+      expect(counted(ledger, monthly)).toEqual({ spent: ZERO, held: dollars('30.00') })
+      full(false)
+      await ledger.flushed()
+      expect(counted(ledger, monthly)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      full(true)
+      await expect(ledger.takenBack(callId, 'a'.repeat(20_000))).rejects.toThrow(LedgerFault)
+      expect(counted(ledger, monthly)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      full(false)
+      await ledger.takenBack(callId, 'ada')
+      expect(counted(ledger, monthly)).toEqual({ spent: ZERO, held: ZERO })
+      expect(await ledger.verify()).toEqual([])
+      await ledger.close()
+    })
+
+    test('an approval is neither asked for, decided nor used by what could not be written', async () => {
+      const key = await newKey(ledger)
+      const call = draft(key, '60.00', { approvalMs: 3_600_000, requestHash: 'request_1' })
+      const listed = async (): Promise<string[]> =>
+        (await ledger.approvals({}, { limit: 10 })).rows.map(({ state }) => state)
+      full(true)
+      await expect(ledger.admit({ ...call, path: wide }, refuse('approval_required'))).rejects.toThrow(LedgerFault)
+      expect(await listed()).toEqual([])
+      full(false)
+      await ledger.admit(call, refuse('approval_required'))
+      const { id } = ledger.approvalFor(key.id, 'request_1')!
+      full(true)
+      await expect(ledger.decideApproval(id, 'approved', wide, 'ada')).rejects.toThrow(LedgerFault)
+      expect(await listed()).toEqual(['open'])
+      full(false)
+      await ledger.decideApproval(id, 'approved', null, 'ada')
+      full(true)
+      await expect(ledger.admit({ ...call, path: wide }, allow)).rejects.toThrow(LedgerFault)
+      expect(await listed()).toEqual(['approved'])
+      full(false)
+      const { callId } = await ledger.admit(call, allow)
+      expect(await ledger.approval(id)).toMatchObject({ state: 'used', usedBy: callId })
+      expect(await ledger.verify()).toEqual([])
+      await ledger.close()
+    })
+
     test('outcomes are written without being asked once there is room', async () => {
       const key = await newKey(ledger)
       const { callId } = await ledger.admit(draft(key, '5.00'), allow)
@@ -318,6 +374,45 @@ describe('the SQLite file', () => {
       expect(again).toMatchObject({ replayOf: null, reserved: dollars('5.00'), usage: { earlier: null } })
       await ledger.close()
     })
+  })
+
+  test('of version 1 comes up with what it holds, open calls among it, and takes commitments from then on', async () => {
+    const ledger = open()
+    const key = await newKey(ledger)
+    const kept = credential()
+    const cap = budget('key:a', '100.00')
+    await ledger.putCredential(kept, 'credential.added', 'ada')
+    const id = await done(ledger, draft(key, '5.00', { budgets: [cap] }), reply('settled'))
+    const lost = await ledger.admit(draft(key, '7.00', { budgets: [cap] }), allow)
+    await ledger.close()
+    const db = new Database(file)
+    db.exec(
+      'drop table approvals; drop table commitments; alter table credentials drop column api_version; pragma user_version = 1',
+    )
+    const first = new Database(join(dir, 'first.db'))
+    first.exec(migrations()[0]!.sql)
+    const schemaOf = (of: Database.Database): unknown =>
+      of.prepare('select name, sql from sqlite_schema where sql is not null order by name').all()
+    expect(schemaOf(db)).toEqual(schemaOf(first))
+    db.close()
+    first.close()
+
+    const now = open()
+    expect(now.credential(kept.id)).toEqual(kept)
+    expect((await row(now, id)).settled).toBe(dollars('5.00'))
+    expect((await row(now, lost.callId)).state).toBe('assumed')
+    expect(counted(now, cap)).toEqual({ spent: dollars('12.00'), held: ZERO })
+    expect((await now.commitments(null, { limit: 10 })).rows).toEqual([])
+    const commits = { kind: 'open', perMonth: ZERO, dueAt: null, quantity: 1n } as const
+    await done(now, draft(key, '1.00', { commits }), reply('settled', { object: 'pi_1' }))
+    await now.putCredential({ ...kept, apiVersion: '2026-10-28.endive' }, 'credential.rotated', 'ada')
+    expect((await now.commitments(key.id, { limit: 10 })).rows).toMatchObject([{ object: 'pi_1' }])
+    expect(await now.verify()).toEqual([])
+    await now.close()
+    const again = open()
+    expect(again.credential(kept.id)!.apiVersion).toBe('2026-10-28.endive')
+    await again.close()
+    expect(statSync(join(dir, `spendgate.db.before-${newest}`)).size).toBeGreaterThan(0)
   })
 
   describe('moved to a newer schema', () => {

@@ -3,7 +3,7 @@ import type { Budget } from '../../src/contracts/policy.js'
 import { judge } from '../../policies/index.js'
 import { dollars, level, NOW, open, policyOf, refund, usage } from './given.js'
 
-const stripe = { vendor: 'stripe', credentialId: 'cred_1' }
+const stripe = { vendor: 'stripe', credentialId: 'cred_1', direction: 'out' } as const
 const brief = (budgets: readonly Budget[]): unknown[] =>
   budgets.map(({ counter, window, cap }) => [counter, window, cap])
 
@@ -52,9 +52,84 @@ test('every span has a counter of its own', () => {
   expect(budgets[1]!.resetsAt).toBe(null)
 })
 
+describe('a budget of one direction', () => {
+  const policy = policyOf(
+    open(
+      {},
+      {
+        name: 'refunds',
+        budgets: [
+          { per: 'day', cap_usd: '5.00' },
+          { per: 'day', direction: 'out', cap_usd: '5.00' },
+          { per: 'run', direction: 'in', vendor: 'stripe', cap_usd: '9.00' },
+        ],
+      },
+    ),
+  )
+  const of = (direction: 'in' | 'out' | 'none'): readonly Budget[] =>
+    judge.budgets([level(policy)], { ...stripe, direction }, NOW)
+  test('has a counter of its own and says so', () => {
+    expect(of('out').map(({ counter, label }) => [counter, label])).toEqual([
+      ['key:key_1|day|*|UTC', 'USD 5.00 a day (UTC)'],
+      ['key:key_1|day|*|UTC|out', 'USD 5.00 a day (UTC) going out'],
+    ])
+    expect(
+      of('in')
+        .map(({ counter, label }) => [counter, label])
+        .slice(1),
+    ).toEqual([['key:key_1:run|run|stripe|in', 'USD 9.00 a run coming in for stripe, counted over the whole key']])
+  })
+  test('counts calls whose way is not known', () => {
+    expect(of('none').map(({ direction }) => direction)).toEqual([null, 'out', 'in'])
+  })
+})
+
+describe('a budget of what recurs', () => {
+  const future = (cap: string) => ({ stripe: { future: { recurring_usd_per_month: cap } } })
+  const base = open({ future: { recurring_usd_per_month: '100.00' } }, { name: 'bills' })
+  const policy = policyOf(base)
+  const [budget, ...others] = judge.budgets([level(policy)], stripe, NOW)
+  test('has no window and counts one vendor of one key', () => {
+    expect(others).toEqual([])
+    expect(budget).toEqual({
+      counter: 'key:key_1|all|stripe|recurring',
+      window: 'all',
+      cap: dollars('100.00'),
+      code: 'budget_exceeded',
+      label: 'USD 100.00 a month of what recurs for stripe',
+      rule: 'vendors.stripe.future.recurring_usd_per_month (bills@1)',
+      since: null,
+      resetsAt: null,
+      vendor: 'stripe',
+      direction: null,
+      measure: 'recurring',
+      enforce: true,
+    })
+    expect(judge.budgets([level(policy)], { ...stripe, vendor: 'twilio' }, NOW)).toEqual([])
+  })
+  test('compares what a call adds to each month, not what it costs', () => {
+    const asked = (recurring: string, spent: string) =>
+      judge.decide(refund(), usage({ recurring: dollars(recurring) }, [budget!], spent), [policy])
+    expect(asked('0.00', '120.00').verdict).toBe('allow')
+    expect(asked('30.00', '70.00').verdict).toBe('allow')
+    expect(asked('30.01', '70.00').denial).toEqual({
+      code: 'budget_exceeded',
+      rule: 'vendors.stripe.future.recurring_usd_per_month (bills@1)',
+      message:
+        'USD 30.01 a month would pass the cap of USD 100.00 a month of what recurs for stripe: USD 70.00 standing, ' +
+        'USD 0.00 held, USD 30.00 left, more when something that recurs is ended. Do not retry.',
+    })
+  })
+  test('is tightened by a narrowing, and never widened', () => {
+    const capsUnder = (cap: string): unknown[] =>
+      judge.budgets([level(policyOf(base, { vendors: future(cap) }))], stripe, NOW).map(({ cap: most }) => most)
+    expect([capsUnder('5.00'), capsUnder('500.00')]).toEqual([[dollars('5.00')], [dollars('100.00')]])
+  })
+})
+
 test('a credential budget without a credential counts nothing', () => {
   const policy = policyOf(open({}, { budgets: [{ per: 'day', cap_usd: '5.00', scope: 'credential' }] }))
-  expect(judge.budgets([level(policy)], { vendor: 'stripe', credentialId: null }, NOW)).toEqual([])
+  expect(judge.budgets([level(policy)], { ...stripe, credentialId: null }, NOW)).toEqual([])
 })
 
 test('a child is held against its ancestors’ counters too', () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Call, Effect, Subjects } from '../../src/contracts/call.js'
+import type { Call, Commitment, Direction, Effect, Subjects } from '../../src/contracts/call.js'
+import { ZERO } from '../../src/contracts/money.js'
 import type { Usage } from '../../src/contracts/policy.js'
 import { judge } from '../../policies/index.js'
 import { amountOf, dollars, level, NOW, refund, usage } from './given.js'
@@ -8,7 +9,7 @@ import { amountOf, dollars, level, NOW, refund, usage } from './given.js'
 /*
  * Golden tables. Above `---` stands a policy, below it one call a row: facts between bars, the verdict last. A row's
  * `cap` narrows the policy's daily cap; `spent` and `held` count on every budget. `?` is a subject that could not be
- * found out, `none` an empty list.
+ * found out, `none` an empty list. `monthly` is what the call adds to what recurs, `for` how many it orders or sells.
  */
 const folder = new URL('../../fixtures/decisions/', import.meta.url)
 
@@ -20,6 +21,7 @@ interface Row {
   cap: string | null
   run: string | null
   runCap: string | null
+  direction: Direction
 }
 
 const SUBJECTS = ['customers', 'recipients', 'senders', 'beneficiaries', 'accounts', 'urls', 'currencies']
@@ -33,8 +35,11 @@ function read(facts: readonly string[]): Row {
     cap: null,
     run: null,
     runCap: null,
+    direction: 'out',
   }
   const set = (part: Partial<Call>): void => void (row.call = { ...row.call, ...part })
+  const commit = (part: Partial<Commitment>): void =>
+    set({ commits: { kind: 'recurring', perMonth: ZERO, dueAt: null, quantity: 1n, ...row.call.commits, ...part } })
   for (const fact of facts) {
     const [word, ...rest] = fact.split(' ')
     const value = rest.join(' ')
@@ -45,6 +50,9 @@ function read(facts: readonly string[]): Row {
     else if (word === 'vendor') set({ vendor: value })
     else if (word === 'reason') set({ reason: value })
     else if (SUBJECTS.includes(word!)) set({ subjects: { ...row.call.subjects, [word!]: list } as Subjects })
+    else if (word === 'monthly') commit({ perMonth: dollars(value) })
+    else if (word === 'for') commit({ quantity: value === 'any number' ? null : BigInt(value) })
+    else if (word === 'direction') row.direction = value as Direction
     else if (word === 'spent') row.spent = value
     else if (word === 'held') row.held = value
     else if (word === 'cap') row.cap = value
@@ -84,10 +92,19 @@ describe.each(readdirSync(folder).filter((file) => file.endsWith('.txt')))('%s',
     const row = read(facts)
     const policy = judge.compile(parsed.document, 1, row.cap === null ? [] : [{ daily_cap_usd: row.cap }])
     const bound = level(policy, { run: row.run, runCap: row.runCap === null ? null : dollars(row.runCap) })
-    const counted = judge.budgets([bound], { vendor: row.call.vendor, credentialId: 'cred_1' }, NOW)
+    const counted = judge.budgets(
+      [bound],
+      { vendor: row.call.vendor, credentialId: 'cred_1', direction: row.direction },
+      NOW,
+    )
     const { verdict, denial } = judge.decide(
       row.call,
-      usage({ amount: amountOf(row.call), ...row.over }, counted, row.spent, row.held),
+      usage(
+        { amount: amountOf(row.call), recurring: row.call.commits?.perMonth ?? ZERO, ...row.over },
+        counted,
+        row.spent,
+        row.held,
+      ),
       [policy],
     )
     expect(denial === null ? verdict : `${verdict} ${denial.code}`).toBe(expected)

@@ -33,13 +33,15 @@ budgets:
   - { per: run, cap_usd: "20" }
   - { per: day, vendor: twilio, cap_usd: 5 }
   - { per: month, cap_usd: "1000.5", scope: policy }
-approval: { above_usd: "25.00" }
+  - { per: day, cap_usd: "50.00", direction: out }
+approval: { above_usd: "25.00", expires_in: 30m, by: operator }
 require_reason: true
 duplicate_guard: { within: 10m }
 vendors:
   stripe:
     endpoints: { allow: ["GET /v1/charges*", "POST verify.twilio.com/v2/*", "* *"], deny: [] }
-    permit: [future_spend, credential, routing, destructive]
+    permit: [future_spend, credential, routing, destructive, preview]
+    future: { recurring_usd_per_month: 100, quantity_max: 10, bounded_only: true }
     max_amount_usd: "50.00"
     customers: [cus_A, cus_B]
     currencies: [USD, eur]
@@ -57,8 +59,14 @@ test('every field of the contract is read, and money, zones and codes leave in o
     name: 'support-refunds',
     document: {
       timezone: 'UTC',
-      budgets: [{ cap_usd: '20.00' }, { cap_usd: '5.00' }, { cap_usd: '1000.50' }],
-      vendors: { stripe: { currencies: ['usd', 'eur'], callback_hosts: ['hooks.acme.com', '*.acme.com'] } },
+      budgets: [{ cap_usd: '20.00' }, { cap_usd: '5.00' }, { cap_usd: '1000.50' }, { direction: 'out' }],
+      vendors: {
+        stripe: {
+          currencies: ['usd', 'eur'],
+          callback_hosts: ['hooks.acme.com', '*.acme.com'],
+          future: { recurring_usd_per_month: '100.00', quantity_max: 10, bounded_only: true },
+        },
+      },
     },
   })
 })
@@ -139,6 +147,19 @@ test('aliases are followed a bounded number of times', () => {
 
 test('an anchor that stands nowhere is a fault, not an exception', () => {
   expect(faultsOf(`${header}vendors: *nowhere\n`)).toHaveLength(1)
+})
+
+test.each([
+  ['{ above_usd: "25.00", by: client }', `"client" must be "operator": the agent's own program could answer`],
+  ['{ above_usd: "25.00", by: manager }', '"manager" must be "operator": nobody else can approve'],
+  ['{ above_usd: "25.00", expires_in: 31d }', 'must be at most "30d"'],
+  ['{ above_usd: "25.00", expires_in: 0s }', 'must be longer than nothing'],
+  ['{ expires_in: 1h }', 'missing key "above_usd"'],
+  ['{ above_usd: "25.00", above: 1 }', 'unknown key "above". Did you mean "above_usd"?'],
+])('approval: %s is refused', (text, sentence) => {
+  const faults = faultsOf(`${header}approval: ${text}\n`)
+  expect(faults).toHaveLength(1)
+  expect(faults[0]).toContain(sentence)
 })
 
 describe('a narrowing', () => {

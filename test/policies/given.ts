@@ -26,6 +26,7 @@ export const refund = (over: Partial<Call> = {}): Call => ({
   effects: ['spend'],
   quote: { basis: 'exact', amount: dollars('10.00') },
   subjects: {},
+  commits: null,
   reason: null,
   ...over,
 })
@@ -51,9 +52,12 @@ export const usage = (
   frozen: null,
   budgets: budgets.map((budget) => ({ ...budget, spent: dollars(spent), held: dollars(held) })),
   amount: dollars('10.00'),
+  recurring: ZERO,
   earlier: null,
   rate: [{ count: 0, oldestAt: NOW }],
   duplicate: null,
+  approval: null,
+  approvalsFull: false,
   rateCounted: false,
   ...over,
 })

@@ -35,6 +35,10 @@ const lists = {
   beneficiaries: some('acct_1', 'acct_*'),
   connected_accounts: some('acct_9', '*'),
   callback_hosts: some('hooks.acme.com', '*.acme.com'),
+  future: fc.record(
+    { recurring_usd_per_month: cap, quantity_max: fc.constantFrom(1, 5), bounded_only: fc.boolean() },
+    { requiredKeys: [] },
+  ),
 }
 const deny = some('POST /v1/refunds', 'GET /v1/charges/*', '* *search')
 const everything = fc.constant(['* *'])
@@ -53,12 +57,20 @@ const parts = {
   rate_limit: fc.record({ per_minute: fc.constantFrom(1, 5, 30) }),
   budgets: fc.array(
     fc.record(
-      { per: fc.constantFrom('run', 'day', 'month'), cap_usd: cap, vendor: fc.constantFrom('stripe', 'twilio') },
+      {
+        per: fc.constantFrom('run', 'day', 'month'),
+        cap_usd: cap,
+        vendor: fc.constantFrom('stripe', 'twilio'),
+        direction: fc.constantFrom('in', 'out'),
+      },
       { requiredKeys: ['per', 'cap_usd'] },
     ),
     { maxLength: 2 },
   ),
-  approval: fc.record({ above_usd: cap }),
+  approval: fc.record(
+    { above_usd: cap, expires_in: fc.constantFrom('10m', '1h', '4h') },
+    { requiredKeys: ['above_usd'] },
+  ),
   require_reason: fc.boolean(),
 }
 const document = fc
@@ -106,14 +118,30 @@ const call: fc.Arbitrary<Call> = fc.record({
     urls: subject('https://hooks.acme.com/'),
     currencies: subject('usd', 'gbp'),
   }),
+  commits: fc.option(
+    fc.record({
+      kind: fc.constantFrom('recurring' as const, 'open' as const),
+      perMonth: cap.map(dollars),
+      dueAt: fc.constant(null),
+      quantity: fc.constantFrom(null, 1n, 3n, 10n),
+    }),
+  ),
   reason: fc.constantFrom(null, 'ticket'),
 })
 
 const verdict = (policy: Policy, asked: Call, spent: string, calls: number): string => {
-  const budgets = judge.budgets([level(policy)], { vendor: asked.vendor, credentialId: 'cred_1' }, NOW)
+  const budgets = judge.budgets(
+    [level(policy)],
+    { vendor: asked.vendor, credentialId: 'cred_1', direction: 'out' },
+    NOW,
+  )
   return judge.decide(
     asked,
-    usage({ amount: amountOf(asked), rate: [{ count: calls, oldestAt: NOW }] }, budgets, spent),
+    usage(
+      { amount: amountOf(asked), recurring: asked.commits?.perMonth ?? ZERO, rate: [{ count: calls, oldestAt: NOW }] },
+      budgets,
+      spent,
+    ),
     [policy],
   ).verdict
 }
@@ -172,9 +200,25 @@ describe('a narrowed policy', () => {
     expect(narrowed).toMatchObject({ expiresInMs: 3_600_000, perMinute: 5, approvalAbove: dollars('5.00') })
     expect(narrowed.vendors.get('stripe')!.maxAmount).toBe(dollars('50.00'))
   })
+  test('lets an approval stand for the shortest of its times, an hour where none is said', () => {
+    const times = (...said: (string | undefined)[]): number => {
+      const [first, ...others] = said.map((expires_in) => ({
+        approval: { above_usd: '25.00', ...(expires_in === undefined ? {} : { expires_in }) },
+      }))
+      return policyOf(open({}, first), ...others).approvalMs
+    }
+    const HOUR = 3_600_000
+    expect([times(undefined), times('4h'), times('4h', '2h'), times('2h', '4h')]).toEqual([
+      HOUR,
+      4 * HOUR,
+      2 * HOUR,
+      2 * HOUR,
+    ])
+    expect([times(undefined, '4h'), times('10m', undefined), times('4h', undefined)]).toEqual([HOUR, HOUR / 6, HOUR])
+  })
   test('holds the smallest of its daily caps and says where it stands', () => {
     const narrowed = policyOf(base, { daily_cap_usd: '500.00' }, { daily_cap_usd: '5.00' })
-    const budgets = judge.budgets([level(narrowed)], { vendor: 'stripe', credentialId: null }, NOW)
+    const budgets = judge.budgets([level(narrowed)], { vendor: 'stripe', credentialId: null, direction: 'none' }, NOW)
     expect(budgets.map(({ cap: most, rule }) => [most, rule])).toEqual([
       [dollars('5.00'), 'narrowings[1].daily-cap (test@1)'],
     ])
@@ -201,6 +245,19 @@ describe('a narrowed policy', () => {
     }).vendors.get('stripe')!
     expect(stripe.currencies!.has('eur')).toBe(false)
     expect(stripe.beneficiaries.has('acct_1')).toBe(false)
+  })
+  test('bounds what is still to come more tightly, never less', () => {
+    const future = (said: object, ...narrowings: object[]) =>
+      policyOf(
+        open({ future: said }),
+        ...narrowings.map((each) => ({ vendors: { stripe: { future: each } } })),
+      ).vendors.get('stripe')!.future
+    expect(future({})).toEqual({ quantityMax: undefined, boundedOnly: false })
+    expect(future({ quantity_max: 10 }, { quantity_max: 3 }, { quantity_max: 50, bounded_only: true })).toEqual({
+      quantityMax: 3n,
+      boundedOnly: true,
+    })
+    expect(future({ bounded_only: true }, { bounded_only: false }).boundedOnly).toBe(true)
   })
   test('gains no vendor', () => {
     expect(policyOf(base, { vendors: { twilio: { endpoints: { allow: ['* *'] } } } }).vendors.has('twilio')).toBe(false)

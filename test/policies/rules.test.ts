@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import type { Call, Denial } from '../../src/contracts/call.js'
-import type { Policy, Usage } from '../../src/contracts/policy.js'
+import { ZERO } from '../../src/contracts/money.js'
+import type { Approval, Policy, Usage } from '../../src/contracts/policy.js'
 import { judge } from '../../policies/index.js'
 import { dollars, level, NOW, open, policyOf, refund, usage } from './given.js'
 
+const asked = (state: Approval['state'], over: Partial<Approval> = {}): Approval => ({
+  id: 'appr_1',
+  state,
+  ceiling: dollars('10.00'),
+  expiresAt: NOW + 3_600_000,
+  reason: null,
+  ...over,
+})
 const denialOf = (call: Call, state: Usage, ...policies: Policy[]): Denial | null =>
   judge.decide(call, state, policies).denial
 const messageOf = (call: Call, policy: Policy, state = usage()): string | undefined =>
@@ -52,7 +61,7 @@ describe('when several rules apply, the order of the contract decides who speaks
       rate: [{ count: 1, oldestAt: NOW }],
       earlier: { callId: 'call_0', sameRequest: false, stands: true },
     },
-    judge.budgets([level(strict)], { vendor: 'stripe', credentialId: null }, NOW),
+    judge.budgets([level(strict)], { vendor: 'stripe', credentialId: null, direction: 'out' }, NOW),
   )
   const mend = (subject: string): void => {
     const { [subject as 'urls']: _gone, ...subjects } = call.subjects
@@ -162,6 +171,41 @@ describe('when several rules apply, the order of the contract decides who speaks
   })
 })
 
+describe('an amount above which a person must approve', () => {
+  const earlier = { callId: 'call_0', sameRequest: true, stands: true }
+  const priced = (amount: string) => refund({ quote: { basis: 'exact', amount: dollars(amount) } })
+  test.each<[string, string, Partial<Usage>, boolean]>([
+    ['the amount itself is still free', '5.00', {}, true],
+    ['above it nothing passes by itself', '5.000001', {}, false],
+    ['nor while the question is open', '10.00', { approval: asked('open') }, false],
+    ['an approval lets it through', '10.00', { approval: asked('approved') }, true],
+    ['for less too', '9.00', { approval: asked('approved') }, true],
+    ['for more not', '10.000001', { approval: asked('approved') }, false],
+    ['nor once it has expired', '10.00', { approval: asked('approved', { expiresAt: NOW }) }, false],
+    ['a denial does not', '10.00', { approval: asked('denied') }, false],
+    ['a retry of what was let through needs none', '10.00', { earlier }, true],
+    ['a retry of what was refused does', '10.00', { earlier: { ...earlier, stands: false } }, false],
+  ])('%s', (_what, amount, state, passes) => {
+    const policy = policyOf(open({}, { approval: { above_usd: '5.00' } }))
+    expect(denialOf(priced(amount), usage(state), policy)?.code ?? null).toBe(passes ? null : 'approval_required')
+  })
+
+  test('a call that costs nothing needs none, and an approval lifts no other rule', () => {
+    const policy = policyOf(open({ max_amount_usd: '8.00' }, { approval: { above_usd: '5.00' } }))
+    expect(denialOf(refund({ quote: { basis: 'free', why: 'A test.' } }), usage(), policy)).toBeNull()
+    expect(denialOf(refund(), usage({ approval: asked('approved') }), policy)?.code).toBe('amount_over_limit')
+  })
+
+  test('one yes covers all policies of a key and its ancestors, for the shortest of their times', () => {
+    const [parent, child] = ['4h', '30m'].map((expires_in) =>
+      policyOf(open({}, { name: `for-${expires_in}`, approval: { above_usd: '5.00', expires_in } })),
+    )
+    expect([parent!.approvalMs, child!.approvalMs]).toEqual([4 * 3_600_000, 1_800_000])
+    expect(denialOf(refund(), usage({ approval: asked('approved') }), child!, parent!)).toBeNull()
+    expect(denialOf(refund(), usage(), child!, parent!)?.rule).toBe('approval (for-30m@1)')
+  })
+})
+
 describe('sentences', () => {
   const stripe = policyOf(open({ customers: ['cus_A'], max_amount_usd: '5.00' }, { name: 'support-refunds' }))
   test('a foreign, a missing and an unresolved customer look alike', () => {
@@ -177,6 +221,25 @@ describe('sentences', () => {
       'USD 10.00 is over the limit of USD 5.00 a call (policy support-refunds@1, vendors.stripe.max_amount_usd). Do not retry.',
     )
   })
+  test('what has no limit in number is told where one goes, and too many are told the limit', () => {
+    const policy = policyOf(open({ permit: ['future_spend'], future: { quantity_max: 3 } }))
+    const link = (quantity: bigint | null) =>
+      refund({
+        operation: 'payment_links.create',
+        effects: ['future_spend'],
+        quote: { basis: 'free' },
+        commits: { kind: 'open', perMonth: ZERO, dueAt: null, quantity },
+      })
+    expect(messageOf(link(null), policy)).toBe(
+      'payment_links.create would make something without a limit in number, and policy test@1 wants one ' +
+        '(vendors.stripe.future.quantity_max). Restrict it in the request, a payment link by ' +
+        'restrictions[completed_sessions][limit]. Do not retry.',
+    )
+    expect(messageOf(link(4n), policy)).toBe(
+      'A quantity of 4 is over the limit of 3 a call (policy test@1, vendors.stripe.future.quantity_max). Do not retry.',
+    )
+    expect(messageOf(link(3n), policy)).toBeUndefined()
+  })
   test('an endpoint is named with the policy that does not list it', () => {
     expect(messageOf(refund({ vendor: 'twilio' }), stripe)).toBe(
       'POST /v1/refunds: policy support-refunds@1 has no block vendors.twilio, so it allows nothing there. Do not retry.',
@@ -185,10 +248,29 @@ describe('sentences', () => {
       'POST /v1/refunds is not in policy test@1 (vendors.stripe.endpoints.allow). Do not retry.',
     )
   })
-  test('an approval says that nobody can give one yet', () => {
-    expect(messageOf(refund(), policyOf(open({}, { approval: { above_usd: '5.00' } })))).toBe(
-      'USD 10.00 is above USD 5.00, where policy test@1 wants an approval (approval.above_usd). ' +
-        'This version has no approvals: an operator must raise that amount. Do not retry.',
+  test('an approval names the request that waits, or what was denied and why', () => {
+    const policy = policyOf(open({}, { approval: { above_usd: '5.00' } }))
+    const needed = 'USD 10.00 is above USD 5.00 (policy test@1, approval.above_usd), so a person must approve it'
+    const of = (approval: Approval | null, approvalsFull = false): Denial =>
+      denialOf(refund(), usage({ approval, approvalsFull }), policy)!
+    expect(of(null)).toEqual({
+      code: 'approval_required',
+      rule: 'approval (test@1)',
+      message: `${needed}.`,
+    })
+    expect(of(asked('open'))).toEqual({
+      code: 'approval_required',
+      rule: 'approval (test@1)',
+      approval: 'appr_1',
+      message: `${needed}: appr_1 (expires 2026-11-21T10:00:00.000Z). Ask the operator, then send the very same request again.`,
+    })
+    expect(of(asked('open', { ceiling: dollars('9.99') })).message).toBe(`${needed}.`)
+    expect(of(asked('denied', { reason: 'Twice already.' })).message).toBe(
+      `${needed}, and appr_1 was denied (Twice already.). Do not retry.`,
+    )
+    expect(of(asked('denied')).message).toBe(`${needed}, and appr_1 was denied. Do not retry.`)
+    expect(of(null, true).message).toBe(
+      `${needed}, and too many requests of this key wait for that already. Ask the operator to decide on those first.`,
     )
   })
   test('what a request brought is shown on one line and cut', () => {
@@ -264,6 +346,8 @@ describe('a key that observes below one that enforces', () => {
       since: null,
       resetsAt: null,
       vendor: null,
+      direction: null,
+      measure: 'spent',
       enforce: false,
     } as const
     const state = usage({}, [budget, { ...budget, counter: 'd', rule: 'enforced', enforce: true }])
