@@ -8,7 +8,11 @@ export class Metrics {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
 
-  /** Prometheus text exposition, format 0.0.4. */
+  /**
+   * Prometheus text exposition, format 0.0.4.
+   *
+   * @param gauges by name, with labels where a family has several
+   */
   text(gauges: Readonly<Record<string, number>>): string {
     const lines: string[] = []
     let family = ''
@@ -18,7 +22,13 @@ export class Metrics {
       family = name
       lines.push(`${key} ${value}`)
     }
-    for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`)
+    family = ''
+    for (const [key, value] of Object.entries(gauges).sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
+      const name = key.split('{')[0]!
+      if (name !== family) lines.push(`# TYPE ${name} gauge`)
+      family = name
+      lines.push(`${key} ${value}`)
+    }
     return lines.join('\n') + '\n'
   }
 }

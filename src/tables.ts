@@ -2,8 +2,12 @@ import type { Clock } from './contracts/clock.js'
 import type { Ledger } from './contracts/ledger.js'
 import { onePlus, priced, usd, type Converted, type Rates } from './contracts/money.js'
 import type { Prices, PriceTable, Vendor } from './contracts/vendor.js'
+import { daysLeft, staleAfter, type Dated } from './dated.js'
+import type { Log } from './log.js'
 
 const DAY_MS = 86_400_000
+/** Days before a table goes stale from which the operator is told, once a day. */
+const NOTICE_DAYS = 7
 type Row = Readonly<Record<string, string>>
 
 /** What the operator sets with `PUT /rates`; the admin API checks it before it is stored. */
@@ -21,13 +25,19 @@ export class Tables {
   readonly rates: Rates
   readonly #ledger: Ledger
   readonly #clock: Clock
+  readonly #log: Log | null
   readonly #shipped: ReadonlyMap<string, PriceTable | undefined>
   readonly #prices = new Map<string, Prices>()
   #table: RateTable | null = null
+  /** Every table in force that can go stale, by the name it has in metrics. */
+  readonly #dated = new Map<string, Dated>()
+  #lookAgainAt = 0
 
-  constructor(ledger: Ledger, vendors: readonly Vendor[], clock: Clock) {
+  /** @param log told once a day of tables that go stale within a week, or are */
+  constructor(ledger: Ledger, vendors: readonly Vendor[], clock: Clock, log: Log | null = null) {
     this.#ledger = ledger
     this.#clock = clock
+    this.#log = log
     this.#shipped = new Map(vendors.map((vendor) => [vendor.name, vendor.prices]))
     this.rates = {
       convert: (minor, exponent, currency) => this.#convert(minor, exponent, currency),
@@ -39,14 +49,45 @@ export class Tables {
   /** To be called when a table was changed. */
   reload(): void {
     this.#table = (this.#ledger.setting('rates') as RateTable | undefined) ?? null
+    this.#dated.clear()
+    if (this.#table !== null) this.#dated.set('rates', this.#table)
     for (const [vendor, shipped] of this.#shipped) {
       const table = (this.#ledger.setting(`prices:${vendor}`) as PriceTable | undefined) ?? shipped ?? null
       this.#prices.set(vendor, new Priced(table, this.#clock))
+      if (table !== null) this.#dated.set(`prices_${vendor}`, table)
     }
+    this.#warn()
   }
 
   prices(vendor: string): Prices {
+    if (this.#clock.now() >= this.#lookAgainAt) this.#warn()
     return this.#prices.get(vendor)!
+  }
+
+  /** For `/metrics`: days until each table is stale; zero or less once it is. One series a table, so their number is bounded. */
+  gauges(): Readonly<Record<string, number>> {
+    if (this.#clock.now() >= this.#lookAgainAt) this.#warn()
+    return Object.fromEntries(
+      [...this.#dated].map(([name, table]) => [
+        `spendgate_table_stale_in_days{table="${name}"}`,
+        daysLeft(table, this.#clock.now()),
+      ]),
+    )
+  }
+
+  #warn(): void {
+    const now = this.#clock.now()
+    this.#lookAgainAt = now + DAY_MS
+    for (const [name, table] of this.#dated) {
+      const left = daysLeft(table, now)
+      if (left > NOTICE_DAYS) continue
+      this.#log?.('warn', left > 0 ? 'table_goes_stale' : 'table_is_stale', {
+        table: name,
+        as_of: table.as_of,
+        stale_in_days: left,
+        renew: name === 'rates' ? 'spendgate rates set' : 'spendgate prices import',
+      })
+    }
   }
 
   #convert(minor: string, exponent: number, currency: string): Converted | null {
@@ -76,8 +117,7 @@ export class Tables {
   }
 }
 
-const stale = (table: { readonly as_of: string; readonly max_age_days: number }, clock: Clock): boolean =>
-  clock.now() > Date.parse(`${table.as_of}T00:00:00.000Z`) + (table.max_age_days + 1) * DAY_MS
+const stale = (table: Dated, clock: Clock): boolean => clock.now() > staleAfter(table)
 
 class Priced implements Prices {
   readonly safety: string

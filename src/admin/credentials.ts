@@ -44,6 +44,7 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
           name: body.name,
           account: facts.account,
           test: facts.test,
+          apiVersion: apiVersionOf(vendor, body.api_version),
           fingerprint: vault.credentialFingerprint(body.secret),
           last4: facts.last4,
           sealed: vault.seal({ id, vendor: vendor.name }, body.secret),
@@ -97,6 +98,7 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
         const record: CredentialRecord = {
           ...old,
           account: facts.account,
+          apiVersion: body.api_version === undefined ? old.apiVersion : apiVersionOf(vendor, body.api_version),
           fingerprint: vault.credentialFingerprint(body.secret),
           last4: facts.last4,
           sealed: vault.seal({ id: old.id, vendor: old.vendor }, body.secret),
@@ -122,6 +124,14 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
 const modeOf = (test: boolean): string => (test ? 'test' : 'live')
 const notThere = (): never => {
   throw notFound('credential')
+}
+
+/** @throws Problem naming the field, when the vendor cannot be pinned to that version */
+function apiVersionOf(vendor: Vendor, version: string | undefined): string {
+  if (version === undefined) return ''
+  const fault = vendor.apiVersionFault ? vendor.apiVersionFault(version) : `${vendor.name} has no API versions to pin.`
+  if (fault !== null) throw invalid('api_version', fault)
+  return version
 }
 
 function factsOf(vendor: Vendor, parts: SecretParts): CredentialFacts {

@@ -1,9 +1,10 @@
-import type { Ledger } from '../contracts/ledger.js'
+import type { CredentialRecord, Ledger } from '../contracts/ledger.js'
 import type { Usd } from '../contracts/money.js'
-import type { Json } from '../contracts/vendor.js'
+import type { Json, PriceTable } from '../contracts/vendor.js'
 import type { Vault } from '../custody/seal.js'
 import type { GuardDeps } from './guard.js'
 import type { IssueDeps } from './issue.js'
+import type { Reach } from './take-back.js'
 
 /** What the admin API is built on. What is optional leaves its calls out when absent. */
 export interface AdminDeps extends GuardDeps, IssueDeps {
@@ -17,13 +18,27 @@ export interface AdminDeps extends GuardDeps, IssueDeps {
   readonly metrics?: () => string
   /** Called after rates or prices were stored. */
   onTablesChanged(): void
+  /** Makes a new price table from a vendor's own price lists, by vendor name. A string is why there is none. */
+  readonly priceSyncs?: Readonly<Record<string, PriceSync>>
   /** What a policy would say to a request, without spending anything. */
   readonly test?: (document: unknown, request: PolicyTestRequest) => Promise<PolicyTestResult>
+  /** How vendors are reached to cancel what is still to come. Absent: it is listed, and cancelled by hand. */
+  readonly reach?: Reach
   /** Where backups without an absolute path go. */
   readonly backupDir?: string
   /** Told of faults and bugs whose text a reply does not give. */
   readonly onFault?: (fault: unknown) => void
 }
+
+export type PriceSync = (
+  credential: CredentialRecord,
+  wish: {
+    readonly inForce: PriceTable
+    /** The day the table is of. */
+    readonly asOf: string
+    readonly walked: (done: number, of: number) => void
+  },
+) => Promise<{ readonly table: PriceTable } | { readonly why: string }>
 
 export interface PolicyTestRequest {
   readonly vendor: string

@@ -5,6 +5,7 @@ import type { AdminDeps } from './deps.js'
 import { ACTOR, issueRootKey, issueRunKey, reissueKey } from './issue.js'
 import type { IssuedKey } from './issue.js'
 import { pageOf } from './paging.js'
+import { pendingOf } from './pending.js'
 import { conflict, invalid, invalidDocument, notFound } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
@@ -127,7 +128,8 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       run: async ({ param, body }) => {
         const key = recordOf(param('id'))
         const { revokedAt, inFlight } = await ledger.revoke(key.id, body.reason ?? null, ACTOR)
-        return { id: key.id, revoked_at: instant(revokedAt), in_flight: inFlight }
+        const pending = await pendingOf(deps, key.id, body.cancel_pending === true)
+        return { id: key.id, revoked_at: instant(revokedAt), in_flight: inFlight, ...pending }
       },
     }),
     route({

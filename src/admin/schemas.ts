@@ -11,7 +11,7 @@ const ROWS_MAX = 500
 const DAY_MS = 86_400_000
 const LIFE_MS_MAX = 3650 * DAY_MS
 const CREDENTIALS_MAX = 32
-const TABLE_ROWS_MAX = 5000
+const TABLE_ROWS_MAX = 20_000
 
 // Values
 
@@ -73,6 +73,11 @@ export const callFilterQuery = z.strictObject({
   state: state.optional(),
 })
 export const callsQuery = callFilterQuery.extend(pageQuery.shape)
+export const approvalsQuery = z.strictObject({
+  state: z.enum(['open', 'approved', 'denied', 'expired', 'used']).optional(),
+  key: reference.optional().meta({ description: 'This key, and those below it if it is a root key.' }),
+  ...pageQuery.shape,
+})
 export const runsQuery = pageQuery.extend({ key: reference.optional() })
 export const runQuery = z.strictObject({ key: reference.optional() })
 export const spendQuery = z.strictObject({
@@ -81,8 +86,20 @@ export const spendQuery = z.strictObject({
   to: instant.optional().meta({ description: 'Exclusive.' }),
 })
 
-export const newCredential = z.strictObject({ vendor: name, name, secret: secretParts })
-export const rotation = z.strictObject({ secret: secretParts })
+const apiVersion = z
+  .string()
+  .regex(/^[0-9A-Za-z.-]{1,64}$/, 'must be a version such as 2026-10-28.endive')
+  .meta({
+    description: 'The vendor API version that every call under it is sent with; absent: the one the prices are for.',
+  })
+
+export const newCredential = z.strictObject({
+  vendor: name,
+  name,
+  secret: secretParts,
+  api_version: apiVersion.optional(),
+})
+export const rotation = z.strictObject({ secret: secretParts, api_version: apiVersion.optional() })
 
 export const newKey = z.strictObject({
   name: label,
@@ -102,7 +119,17 @@ export const newRunKey = z.strictObject({
   name: label.optional(),
 })
 export const reissue = z.strictObject({ policy: reference, expires_in: duration.optional(), name: label.optional() })
-export const revocation = z.strictObject({ reason: reason.optional() })
+export const revocation = z.strictObject({
+  reason: reason.optional(),
+  cancel_pending: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Also cancel at the vendors what still stands; repeated, what stands by then.' }),
+})
+
+export const approvalDecision = z.strictObject({
+  reason: reason.optional().meta({ description: 'The agent is told why it was denied.' }),
+})
 
 const scopeWith = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.union(
@@ -151,6 +178,13 @@ export const newPrices = z.strictObject({
   source: label.optional(),
 })
 
+export const priceSyncRequest = z.strictObject({
+  credential: reference
+    .optional()
+    .meta({ description: 'Id or name of the credential to ask with; the only one of the vendor when absent.' }),
+  confirm: z.boolean().optional(),
+})
+
 export const policyTest = z.strictObject({
   policy: z
     .union([z.string().min(1), z.record(z.string(), z.unknown())])
@@ -190,6 +224,7 @@ export const credentialReply = z
     name: z.string(),
     account: z.string(),
     test: z.boolean(),
+    api_version: maybe(z.string()),
     fingerprint: z.string(),
     last4: z.string(),
     created_at: at,
@@ -251,6 +286,8 @@ export const keyDetail = z
     budgets: z.array(
       z.strictObject({
         label: z.string(),
+        direction: maybe(z.enum(['in', 'out'])),
+        measure: z.enum(['spent', 'recurring']),
         rule: z.string(),
         cap_usd: sum,
         spent_usd: sum,
@@ -282,6 +319,7 @@ export const keyDetail = z
           beneficiaries: z.array(z.string()),
           connected_accounts: z.array(z.string()),
           callback_hosts: z.array(z.string()),
+          future: z.strictObject({ quantity_max: maybe(z.int()), bounded_only: z.boolean() }),
         }),
       ),
     }),
@@ -300,7 +338,81 @@ export const issuedKey = z
     test: z.boolean(),
   })
   .meta({ id: 'IssuedKey', description: 'The only reply that holds a vault key. It is shown once.' })
-export const revokedReply = z.strictObject({ id: z.string(), revoked_at: at, in_flight: z.array(z.string()) })
+
+const pendingShape = {
+  id: z.string().meta({ description: 'The call that made it.' }),
+  key_id: z.string(),
+  run: z.string(),
+  at,
+  vendor: z.string(),
+  operation: z.string(),
+  object: maybe(z.string()).meta({ description: "The vendor's id; null while it is not known." }),
+  kind: z.enum(['recurring', 'scheduled', 'open']),
+  per_month_usd: sum,
+  counted_usd: sum,
+  quantity: maybe(z.string()).meta({ description: 'Null: without a limit.' }),
+  due_at: maybe(at),
+}
+export const pendingReply = z.strictObject(pendingShape).meta({ id: 'Pending' })
+export const pendingList = list('pending', pendingReply)
+export const revokedReply = z.strictObject({
+  id: z.string(),
+  revoked_at: at,
+  in_flight: z.array(z.string()),
+  pending: z
+    .array(z.strictObject({ ...pendingShape, cancelled: z.boolean(), error: z.string().optional() }))
+    .meta({ description: 'What stood when this was asked, at most 500, oldest first.' }),
+  pending_next_cursor: maybe(z.string()),
+})
+
+export const approvalReply = z
+  .strictObject({
+    id: z.string(),
+    at,
+    state: z.enum(['open', 'approved', 'denied', 'expired', 'used']),
+    key_id: z.string(),
+    root_id: z.string(),
+    call_id: z.string().meta({ description: 'The refused call that asked.' }),
+    run: z.string(),
+    vendor: z.string(),
+    operation: z.string(),
+    method: z.string(),
+    path: z.string(),
+    customer: maybe(z.string()),
+    call_reason: maybe(z.string()).meta({ description: "The agent's own words on why it wants this." }),
+    request_sha256: z.string(),
+    ceiling_usd: sum,
+    expires_at: at.meta({
+      description: 'Open: when nobody has decided by then. Approved: when it was not used by then.',
+    }),
+    decided_at: maybe(at),
+    decided_by: maybe(z.string()),
+    reason: maybe(z.string()),
+    used_by: maybe(z.string()).meta({ description: 'The admitted call that used it.' }),
+  })
+  .meta({ id: 'Approval', description: 'Lets one call through: the same key, the same request, at most the ceiling.' })
+export const approvalList = list('approvals', approvalReply)
+
+const exposed = { max_loss_usd: maybe(sum) }
+export const exposureReply = z
+  .strictObject({
+    ...exposed,
+    by_key: z.array(
+      z.strictObject({
+        key_id: z.string(),
+        ...exposed,
+        caps_left_usd: maybe(sum),
+        scheduled_usd: sum,
+        recurring_usd: sum,
+        open_usd: sum,
+      }),
+    ),
+  })
+  .meta({
+    id: 'Exposure',
+    description:
+      'What may still be lost: what caps leave to living root keys, and what stands, a month of it where it recurs. Null: no cap bounds it.',
+  })
 
 const freeze = z.strictObject({
   scope: z.enum(['all', 'key', 'run', 'vendor']),
@@ -373,6 +485,18 @@ export const pricesReply = z.strictObject({
   prefixes: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.string()))),
   flat: z.record(z.string(), z.string()),
   source: z.string().optional(),
+})
+export const priceSyncReply = z.strictObject({
+  state: z.enum(['idle', 'running', 'done', 'confirm_required', 'failed']),
+  done: z.int().meta({ description: 'Price lists read so far.' }),
+  of: z.int(),
+  message: maybe(z.string()),
+  rows: z.record(z.string(), z.int()).meta({ description: 'Rows of the table made, by section.' }),
+  kept: z.array(z.string()).meta({ description: 'Flat prices taken over, because the vendor lists none.' }),
+  gone: z.int().meta({ description: 'Rows of the table before that the vendor prices no more.' }),
+  leaps: z.array(z.strictObject({ path: z.string(), message: z.string() })),
+  started_at: maybe(at),
+  finished_at: maybe(at),
 })
 export const verifyReply = z.strictObject({ ok: z.boolean(), faults: z.array(z.string()) })
 export const backupReply = z.strictObject({ file: z.string(), bytes: z.int(), at })

@@ -2,12 +2,14 @@ import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { LedgerConflict, LedgerFault } from '../contracts/ledger.js'
 import { SealFault } from '../custody/seal.js'
+import { approvalRoutes } from './approvals.js'
 import { auditRoutes } from './audit.js'
 import { credentialRoutes } from './credentials.js'
 import type { AdminDeps } from './deps.js'
 import { Guard } from './guard.js'
 import { keyRoutes } from './keys.js'
 import { openApi } from './openapi.js'
+import { pendingRoutes } from './pending.js'
 import { policyRoutes } from './policies.js'
 import { Problem, conflict, notFound } from './problem.js'
 import { reportRoutes } from './reports.js'
@@ -26,6 +28,8 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
     ...credentialRoutes(deps),
     ...policyRoutes(deps),
     ...keyRoutes(deps),
+    ...approvalRoutes(deps),
+    ...pendingRoutes(deps),
     ...reportRoutes(deps),
     ...tableRoutes(deps),
     ...auditRoutes(deps),

@@ -1,14 +1,20 @@
-import type { AdminDeps } from './deps.js'
+import type { z } from 'zod'
+import type { CredentialRecord } from '../contracts/ledger.js'
+import type { PriceTable } from '../contracts/vendor.js'
+import { SealFault } from '../custody/seal.js'
+import type { AdminDeps, PriceSync } from './deps.js'
 import { ACTOR } from './issue.js'
-import { Problem, invalid, notFound } from './problem.js'
+import { Problem, conflict, invalid, notFound } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
-import { newPrices, newRates, pricesReply, ratesReply } from './schemas.js'
+import { faultsOf, newPrices, newRates, priceSyncReply, priceSyncRequest, pricesReply, ratesReply } from './schemas.js'
 
 /** Tables are dated by days; one of tomorrow is right in a time zone ahead of UTC. */
 const AHEAD_MS = 86_400_000
 const NO_RATES = { as_of: null, usd_per: {}, haircut: '0.03', max_age_days: 30 }
 const NO_PRICES = { as_of: null, max_age_days: 30, safety: '1', prefixes: {}, flat: {} }
+/** Leaps named one by one. */
+const LEAPS_MAX = 100
 
 /** Exchange rates and price tables, which the operator keeps. */
 export function tableRoutes(deps: AdminDeps): Route[] {
@@ -87,7 +93,151 @@ export function tableRoutes(deps: AdminDeps): Route[] {
         return body
       },
     }),
+    ...Object.entries(deps.priceSyncs ?? {}).flatMap(([vendor, sync]) =>
+      syncRoutes(deps, vendor, sync, (table) => store(`prices:${vendor}`, table)),
+    ),
   ]
+}
+
+type SyncView = z.output<typeof priceSyncReply>
+const IDLE: SyncView = {
+  state: 'idle',
+  done: 0,
+  of: 0,
+  message: null,
+  rows: {},
+  kept: [],
+  gone: 0,
+  leaps: [],
+  started_at: null,
+  finished_at: null,
+}
+
+/** Making a table from the vendor's own lists takes minutes: it is started, and looked at until it is over. */
+function syncRoutes(
+  deps: AdminDeps,
+  vendor: string,
+  sync: PriceSync,
+  store: (table: PriceTable) => Promise<void>,
+): Route[] {
+  const { ledger, clock } = deps
+  const now = (): string => new Date(clock.now()).toISOString()
+  let view = IDLE
+
+  const run = async (credential: CredentialRecord, confirmed: boolean): Promise<void> => {
+    const inForce = (ledger.setting(`prices:${vendor}`) ??
+      deps.vendors.find((each) => each.name === vendor)?.prices ?? {
+        ...NO_PRICES,
+        as_of: now().slice(0, 10),
+      }) as PriceTable
+    const asOf = now().slice(0, 10)
+    const walked = (done: number, of: number): void => void (view = { ...view, done, of })
+    const made = await sync(credential, { inForce, asOf, walked })
+    if ('why' in made) return end({ state: 'failed', message: `${made.why} Nothing was stored.` })
+    const { table } = made
+    const parsed = newPrices.safeParse(table)
+    if (!parsed.success) {
+      const [fault] = faultsOf(parsed.error)
+      return end({ state: 'failed', message: `${fault!.path}: ${fault!.message}. Nothing was stored.` })
+    }
+    const leaps = leapsBetween(inForce, table)
+    view = { ...view, ...changesOf(inForce, table), leaps: leaps.slice(0, LEAPS_MAX) }
+    if (leaps.length > 0 && !confirmed) {
+      const what = leaps.length === 1 ? '1 price changes' : `${leaps.length} prices change`
+      const message = `${what} by more than 20 %. Check, and send "confirm": true if it is right. Nothing was stored.`
+      return end({ state: 'confirm_required', message })
+    }
+    await store(table)
+    end({ state: 'done', message: null })
+  }
+  const end = (last: Pick<SyncView, 'state' | 'message'>): void =>
+    void (view = { ...view, ...last, finished_at: now() })
+
+  return [
+    route({
+      method: 'post',
+      path: `/admin/v1/prices/${vendor}/sync`,
+      summary: `Make the price table of ${vendor} from its own price lists; a change by more than 20 % needs "confirm": true`,
+      body: priceSyncRequest,
+      reads: 'optional',
+      status: 202,
+      reply: priceSyncReply,
+      run: ({ body }) => {
+        if (view.state === 'running') throw conflict('The prices are being read already. Look again in a while.')
+        const credential = credentialFor(deps, vendor, body.credential)
+        view = { ...IDLE, state: 'running', started_at: now() }
+        void run(credential, body.confirm === true).catch((fault: unknown) => {
+          deps.onFault?.(fault)
+          const why = fault instanceof SealFault ? fault.message : 'This is a fault of spendgate. See the server log.'
+          end({ state: 'failed', message: `${why} Nothing was stored.` })
+        })
+        return view
+      },
+    }),
+    route({
+      method: 'get',
+      path: `/admin/v1/prices/${vendor}/sync`,
+      summary: `How far the last reading of the prices of ${vendor} is`,
+      status: 200,
+      reply: priceSyncReply,
+      run: () => view,
+    }),
+  ]
+}
+
+function credentialFor({ ledger }: AdminDeps, vendor: string, wanted: string | undefined): CredentialRecord {
+  const all = ledger.credentials().filter((record) => record.vendor === vendor)
+  const found =
+    wanted === undefined
+      ? all
+      : all.filter(({ id, name }) => id === wanted || name === wanted || `${vendor}/${name}` === wanted)
+  const [credential, other] = found
+  if (!credential)
+    throw invalid(
+      'credential',
+      wanted === undefined
+        ? `There is no credential of ${vendor}. Add one: spendgate credential add ${vendor}.`
+        : `There is no credential of ${vendor} of this id or name.`,
+    )
+  if (other) throw invalid('credential', `There are several credentials of ${vendor}. Name one.`)
+  return credential
+}
+
+/** Every price that both tables have and that changes by more than 20 %. */
+function leapsBetween(before: PriceTable, after: PriceTable): SyncView['leaps'] {
+  const old = pricesIn(before)
+  return [...pricesIn(after)].flatMap(([path, price]) => {
+    const was = old.get(path)
+    return was !== undefined && leapsOver20Percent(was, price)
+      ? [{ path, message: `changes from ${was} to ${price}` }]
+      : []
+  })
+}
+
+function pricesIn(table: PriceTable): Map<string, string> {
+  const prices = new Map<string, string>()
+  for (const [section, rows] of Object.entries(table.prefixes))
+    for (const [prefix, row] of Object.entries(rows))
+      for (const [column, text] of Object.entries(row))
+        if (/^[0-9]/.test(text)) prices.set(`prefixes.${section}.${prefix}.${column}`, text)
+  for (const [name, text] of Object.entries(table.flat)) prices.set(`flat.${name}`, text)
+  return prices
+}
+
+function changesOf(before: PriceTable, after: PriceTable): Pick<SyncView, 'rows' | 'kept' | 'gone'> {
+  const prefixes = (table: PriceTable): string[] =>
+    Object.entries(table.prefixes).flatMap(([section, rows]) => Object.keys(rows).map((prefix) => section + prefix))
+  const left = new Set(prefixes(after))
+  return {
+    rows: {
+      ...Object.fromEntries(
+        Object.entries(after.prefixes).map(([section, rows]) => [section, Object.keys(rows).length]),
+      ),
+      flat: Object.keys(after.flat).length,
+    },
+    kept: Object.keys(after.flat).filter((name) => before.flat[name] === after.flat[name]),
+    gone: prefixes(before).filter((prefix) => !left.has(prefix)).length,
+  }
 }
 
 const noVendor = (): never => {

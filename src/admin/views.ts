@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type {
+  ApprovalRow,
   CallRow,
+  CommitmentRow,
   CredentialRecord,
   FreezeScope,
   KeyRecord,
@@ -27,6 +29,7 @@ export const credentialView = (record: CredentialRecord): object => ({
   name: record.name,
   account: record.account,
   test: record.test,
+  api_version: record.apiVersion || null,
   fingerprint: record.fingerprint,
   last4: record.last4,
   created_at: instant(record.createdAt),
@@ -110,6 +113,8 @@ export async function keyDetailView(ledger: Ledger, judge: Judge, key: KeyRecord
       const left = budget.cap - spent - held
       return {
         label: budget.label,
+        direction: budget.direction,
+        measure: budget.measure,
         rule: budget.rule,
         cap_usd: formatUsd(budget.cap),
         spent_usd: formatUsd(spent),
@@ -124,7 +129,7 @@ export async function keyDetailView(ledger: Ledger, judge: Judge, key: KeyRecord
 }
 
 /** Every counter that a call under one of the key's credentials is held against, each once with its smallest cap. */
-function budgetsOf(ledger: Ledger, judge: Judge, key: KeyRecord, nowMs: number): Budget[] {
+export function budgetsOf(ledger: Ledger, judge: Judge, key: KeyRecord, nowMs: number): Budget[] {
   const levels = lineage(ledger, key).map((each) => {
     const record = policyOf(ledger, each)
     const policy = judge.compile(record.document, record.version, each.narrowings)
@@ -134,7 +139,7 @@ function budgetsOf(ledger: Ledger, judge: Judge, key: KeyRecord, nowMs: number):
   for (const credentialId of key.credentialIds) {
     const vendor = ledger.credential(credentialId)?.vendor
     if (vendor === undefined) continue
-    for (const budget of judge.budgets(levels, { vendor, credentialId }, nowMs)) {
+    for (const budget of judge.budgets(levels, { vendor, credentialId, direction: 'none' }, nowMs)) {
       const place = JSON.stringify([budget.counter, budget.window])
       const known = found.get(place)
       if (!known || budget.cap < known.cap) found.set(place, budget)
@@ -166,11 +171,54 @@ function policyInForce(policy: Policy): object {
           beneficiaries: block.beneficiaries.entries,
           connected_accounts: block.accounts.entries,
           callback_hosts: block.callbackHosts.entries,
+          future: {
+            quantity_max: block.future.quantityMax === undefined ? null : Number(block.future.quantityMax),
+            bounded_only: block.future.boundedOnly,
+          },
         },
       ]),
     ),
   }
 }
+
+/** What a key's calls make happen later. */
+export const commitmentView = (row: CommitmentRow): object => ({
+  id: row.id,
+  key_id: row.keyId,
+  run: row.run,
+  at: instant(row.at),
+  vendor: row.vendor,
+  operation: row.operation,
+  object: row.object,
+  kind: row.kind,
+  per_month_usd: formatUsd(row.perMonth),
+  counted_usd: formatUsd(row.counted),
+  quantity: row.quantity === null ? null : String(row.quantity),
+  due_at: instantOrNull(row.dueAt),
+})
+
+export const approvalView = (row: ApprovalRow): object => ({
+  id: row.id,
+  at: instant(row.at),
+  state: row.state,
+  key_id: row.keyId,
+  root_id: row.rootId,
+  call_id: row.callId,
+  run: row.run,
+  vendor: row.vendor,
+  operation: row.operation,
+  method: row.method,
+  path: row.path,
+  customer: row.customer,
+  call_reason: row.callReason,
+  request_sha256: row.requestHash,
+  ceiling_usd: formatUsd(row.ceiling),
+  expires_at: instant(row.expiresAt),
+  decided_at: instantOrNull(row.decidedAt),
+  decided_by: row.decidedBy,
+  reason: row.reason,
+  used_by: row.usedBy,
+})
 
 export const freezesView = (ledger: Ledger): object => ({
   freezes: ledger.freezes().map(({ scope, at, reason }) => ({

@@ -1,5 +1,6 @@
 import type { Api } from './client.js'
-import { CliFault, Exit, notFound } from './exit.js'
+import { CliFault, Exit, notFound, usage } from './exit.js'
+import { safe } from './output.js'
 import type { CredentialReply, KeyReply } from './replies.js'
 
 /** Rows one look-up by name reads at most; beyond that an id is needed. */
@@ -32,6 +33,19 @@ export async function keyId(api: Api, text: string): Promise<string> {
   if (found.length > 1) throw ambiguous('keys', text, found)
   if (found[0] === undefined) throw notFound(`There is no key ${text}. "spendgate key list" shows them.`)
   return found[0].id
+}
+
+/** The key that pays when none is named: the only living root key. Which of several is meant is not ours to guess. */
+export async function onlyKey(api: Api): Promise<string> {
+  const { rows } = await api.pages<KeyReply>('/keys', 'keys', SEARCHED_MAX)
+  const living = rows.filter(({ status, parent_id: parent }) => status === 'active' && (parent ?? null) === null)
+  const [only] = living
+  if (only === undefined) throw notFound('There is no living key to start a run under. Make one: spendgate key create')
+  if (living.length > 1) {
+    const names = living.slice(0, 5).map(({ name }) => safe(name))
+    throw usage(`Several keys could pay for this run (${names.join(', ')}): choose one with --key.`)
+  }
+  return only.id
 }
 
 /** Names of keys by id, for tables. */

@@ -116,6 +116,9 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 authentication, 5 denied by policy, 6 server unreachable.
 `
 
+// Named here again, so that the help costs no module of theirs.
+const CLIENT_IDS = ['claude-desktop', 'claude-code', 'cursor', 'vscode', 'windsurf', 'codex']
+
 type Lazily = (command: Command, load: () => Promise<Verb>) => Command
 
 function serveAndDemo(program: Command, lazily: Lazily): void {
@@ -127,6 +130,7 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--admin-host <address>', 'admin listener (127.0.0.1)')
     .option('--admin-port <port>', 'admin listener (4243)', port)
     .option('--admin-host-names <names>', 'further host names the admin port answers to, separated by commas')
+    .option('--connect-port <port>', 'proxy port for clients that only HTTPS_PROXY reaches; off without it', port)
     .option('--tls-cert <file>', 'certificate of the admin listener')
     .option('--tls-key <file>', 'its private key')
     .option('--insecure-admin', 'let the admin port listen beyond loopback without TLS')
@@ -135,6 +139,10 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--resend-upstream <origin>', 'another origin for Resend')
     .option('--upstream-timeout-ms <ms>', 'how long a vendor may take (60000)', wholeNumber)
     .option('--drain-ms <ms>', 'how long calls may finish at the end (25000)', wholeNumber)
+    .option(
+      '--unlock <ids>',
+      'operations whose hard refusal is lifted, separated by commas; a policy must still permit them',
+    )
     .option('--log-level <level>', 'silent, error, warn, info or debug')
     .addHelpText(
       'after',
@@ -148,10 +156,12 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--stay', 'keep serving after the story')
   lazily(demo, async () => (await import('./verbs/demo.js')).demo)
 
-  lazily(
-    program.command('doctor').description('look at everything that commonly goes wrong'),
-    async () => (await import('./verbs/doctor.js')).doctor,
-  )
+  const doctor = program
+    .command('doctor')
+    .description('look at everything that commonly goes wrong')
+    .addOption(new Option('--client <client>', 'try out the MCP servers of this client only').choices(CLIENT_IDS))
+    .option('--file <file>', "try out those in this file, in place of the clients' own")
+  lazily(doctor, async () => (await import('./verbs/doctor.js')).doctor)
 }
 
 function setUp(program: Command, lazily: Lazily): void {
@@ -169,10 +179,53 @@ function setUp(program: Command, lazily: Lazily): void {
     .option('--expires <span>', 'life of the key, such as 8h', duration)
     .option('--account-sid <sid>', 'Twilio account (AC…)')
     .option('--api-key-sid <sid>', 'Twilio API key (SK…); without it the secret is the auth token')
+    .option('--api-version <version>', 'Stripe API version that every call under it is sent with')
     .option('--secret-stdin', 'read the vendor key from standard input (one vendor)')
     .option('--secret-env <name>', 'take it from this variable; VENDOR=NAME with several vendors', collect)
     .option('--secret-file <file>', 'take it from this file; VENDOR=FILE with several vendors', collect)
   lazily(init, async () => (await import('./verbs/init.js')).init)
+
+  const setup = program
+    .command('setup')
+    .description('let unmodified MCP servers started by npx reach spendgate (npm node-options)')
+    .option('--undo', 'take it out again')
+  lazily(setup, async () => (await import('./verbs/setup.js')).setup)
+  const connect = program
+    .command('connect')
+    .description('let an MCP client reach the vendors through spendgate')
+    .addArgument(program.createArgument('<client>').choices(CLIENT_IDS))
+    .option('--key <key>', 'parent of its key, id or name (the only living one)')
+    .option('--vendor <vendors>', 'of these vendors, separated by commas (all of the key)')
+    .option('--file <file>', "its configuration file, where it is not the client's usual one")
+    .addOption(
+      new Option('--mode <mode>', 'how servers are reached (what suits the client)').choices(['url', 'npx', 'run']),
+    )
+    .option('--write', 'do it; without this the change is only shown')
+    .option('--undo', 'put back what was there')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  spendgate connect cursor\n  spendgate connect claude-desktop --key support-bot --write\n',
+    )
+  lazily(connect, async () => (await import('./verbs/connect.js')).connect)
+  const run = program
+    .command('run')
+    .description('start a program under a key of its own, which dies with it')
+    .option('--key <key>', 'parent key, id or name (the only living one)')
+    .option('--cap <usd>', 'at most this much for the run', dollars)
+    .option('--run <id>', 'name of the run', runId)
+    .option('--expires <span>', 'end the key after this span at the latest', duration)
+    .addOption(new Option('--via <way>', 'how calls are led here (preload)').choices(['preload', 'connect']))
+    .argument('<command>', 'after --')
+    .argument('[args...]')
+    .addHelpText('after', '\nExample:\n  spendgate run --cap 10 -- npx -y @stripe/mcp\n')
+  lazily(run, async () => (await import('./verbs/run.js')).run)
+
+  const mcp = program
+    .command('mcp')
+    .description("spendgate's MCP tools on standard input and output, for hosts that only start programs")
+    .option('--vendor <name>', 'the tools of this vendor instead')
+    .option('--key-file <file>', 'take the vault key from this file (SPENDGATE_VAULT_KEY)')
+  lazily(mcp, async () => (await import('./verbs/mcp.js')).mcp)
 
   const credential = program.command('credential').description("the vendors' real keys")
   const add = credential
@@ -251,7 +304,14 @@ function grant(program: Command, lazily: Lazily): void {
     .description('end a key and its children; this cannot be undone')
     .argument('<key>', 'id or name')
     .option('--reason <text>', 'for the record')
+    .option('--cancel-pending', 'also cancel at the vendors what is still to come')
   lazily(revoke, async () => (await import('./verbs/key.js')).revoke)
+  const pending = key
+    .command('pending')
+    .description('what a key and its children made that is still to come')
+    .argument('<key>', 'id or name')
+    .option('--limit <n>', 'at most this many', wholeNumber)
+  lazily(pending, async () => (await import('./verbs/key.js')).pending)
   const runKey = key
     .command('run')
     .description('make a child key for one run')
@@ -314,6 +374,7 @@ function watch(program: Command, lazily: Lazily): void {
   lazily(explain, async () => (await import('./verbs/explain.js')).explain)
 }
 
+const APPROVAL_STATES = ['open', 'approved', 'denied', 'expired', 'used']
 const STATES = ['denied', 'reserved', 'settled', 'released', 'assumed']
 
 const filters = (command: Command): Command =>
@@ -336,6 +397,29 @@ function keep(program: Command, lazily: Lazily): void {
   lazily(freeze, async () => (await import('./verbs/freeze.js')).freeze)
   const unfreeze = scoped(program.command('unfreeze').description('let calls pass again'))
   lazily(unfreeze, async () => (await import('./verbs/freeze.js')).unfreeze)
+
+  const approvals = program.command('approvals').description('calls that wait for your yes')
+  const asked = approvals
+    .command('list', { isDefault: true })
+    .description('list them, the latest first')
+    .addOption(new Option('--state <state>', 'in this state').choices(APPROVAL_STATES))
+    .option('--key <key>', 'of this key, by id or name; of a root key with its children')
+    .option('--limit <n>', 'at most this many', wholeNumber)
+  lazily(asked, async () => (await import('./verbs/approvals.js')).list)
+  const showApproval = approvals.command('show').description('show one').argument('<approval>', 'id')
+  lazily(showApproval, async () => (await import('./verbs/approvals.js')).show)
+  const approve = approvals
+    .command('approve')
+    .description('let the very same request through once')
+    .argument('<approval>', 'id')
+    .option('--reason <text>', 'for the record')
+  lazily(approve, async () => (await import('./verbs/approvals.js')).approve)
+  const deny = approvals
+    .command('deny')
+    .description('refuse it')
+    .argument('<approval>', 'id')
+    .option('--reason <text>', 'for the record, and for the agent')
+  lazily(deny, async () => (await import('./verbs/approvals.js')).deny)
 
   const rates = program.command('rates').description('exchange rates, kept by the operator')
   lazily(rates.command('show').description('print the table'), async () => (await import('./verbs/rates.js')).show)
@@ -365,6 +449,13 @@ function keep(program: Command, lazily: Lazily): void {
     .argument('<vendor>')
     .argument('<file>', 'YAML or JSON')
   lazily(importPrices, async () => (await import('./verbs/prices.js')).importFile)
+  const syncPrices = prices
+    .command('sync')
+    .description("make a table from the vendor's own price lists")
+    .addArgument(program.createArgument('<vendor>').choices(['twilio']))
+    .option('--credential <credential>', 'to ask with, id or name (the only one of the vendor)')
+    .option('--confirm', 'accept a change of more than 20 %')
+  lazily(syncPrices, async () => (await import('./verbs/prices.js')).sync)
 
   const audit = program.command('audit').description('the hash-chained record')
   const verify = audit

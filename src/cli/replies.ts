@@ -8,6 +8,7 @@ export interface CredentialReply {
   readonly name: string
   readonly account?: string
   readonly test?: boolean
+  readonly api_version?: string | null
   readonly fingerprint: string
   readonly last4: string
   readonly created_at?: string
@@ -92,6 +93,28 @@ export interface CallReply {
     readonly request_id: string | null
     readonly ms: number | null
   } | null
+}
+
+export interface ApprovalReply {
+  readonly id: string
+  readonly at: string
+  readonly state: string
+  readonly key_id: string
+  readonly call_id: string
+  readonly run: string
+  readonly vendor: string
+  readonly operation: string
+  readonly method: string
+  readonly path: string
+  readonly customer: string | null
+  readonly call_reason: string | null
+  readonly request_sha256: string
+  readonly ceiling_usd: string
+  readonly expires_at: string
+  readonly decided_at: string | null
+  readonly decided_by: string | null
+  readonly reason: string | null
+  readonly used_by: string | null
 }
 
 export interface SpendReply {

@@ -21,6 +21,7 @@ test('a stored credential shows account, fingerprint and last four characters, n
     name: 'main',
     account: TWILIO.account_sid,
     test: false,
+    api_version: null,
     fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
     last4: '6789',
     created_at: '2026-11-21T12:00:00.000Z',

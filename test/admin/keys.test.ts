@@ -222,7 +222,13 @@ describe('one key', () => {
     const left = await world.ledger.admit(draftOf(id), () => ({ verdict: 'allow', denial: null }))
     world.ledger.mayLeave(left.callId)
     const reply = await world.post(`/keys/${id}/revoke`, { reason: 'loop' })
-    expect(reply.body).toEqual({ id, revoked_at: '2026-11-21T12:00:00.000Z', in_flight: [left.callId] })
+    expect(reply.body).toEqual({
+      id,
+      revoked_at: '2026-11-21T12:00:00.000Z',
+      in_flight: [left.callId],
+      pending: [],
+      pending_next_cursor: null,
+    })
     world.nowMs += 5000
     expect((await world.post(`/keys/${id}/revoke`)).body).toEqual(reply.body)
     expect((await world.get(`/keys/${id}`)).body).toMatchObject({ status: 'revoked', revoke_reason: 'loop' })
@@ -256,6 +262,7 @@ describe('one key', () => {
     quoted: usd(1n),
     basis: 'exact',
     object: null,
+    commits: null,
     requestHash: '',
     idempotencyHash: null,
     budgets: [],

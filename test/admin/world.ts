@@ -15,7 +15,10 @@ import { usd } from '../../src/contracts/money.js'
 import type { SecretParts, Vendor } from '../../src/contracts/vendor.js'
 import { KeyDigest } from '../../src/custody/keys.js'
 import { Vault } from '../../src/custody/seal.js'
+import type { Reach } from '../../src/admin/take-back.js'
+import { Credentials, runtimeOf } from '../../src/engine.js'
 import { openSqlite } from '../../src/ledger/sqlite.js'
+import { Upstream } from '../../src/wire/upstream.js'
 
 export const TOKEN = 'sgadmin_CANARYtokenCANARYtokenCANARYtokenCANARYtok'
 export const STRIPE_LIVE = 'rk_live_CANARYlive0123456789abcdef'
@@ -62,6 +65,7 @@ export class World {
   readonly ledger: Ledger
   readonly vault = new Vault(MASTER)
   readonly digest = new KeyDigest(PEPPER)
+  readonly reach: Reach | null = null
   readonly faults: unknown[] = []
   readonly said: string[] = []
   /** Vault keys shown so far. */
@@ -71,9 +75,17 @@ export class World {
   readonly #server: Server
   #described: Described | null = null
 
-  private constructor(deps: Partial<AdminDeps>) {
+  private constructor(deps: Partial<AdminDeps>, vendorOrigin: string | null) {
     const clock = { now: () => this.nowMs, monotonic: () => this.nowMs }
     this.ledger = openSqlite({ file: join(this.dir, 'spendgate.db'), clock })
+    if (vendorOrigin !== null) {
+      const vendors = new Map(VENDORS.map((each) => [each.name, runtimeOf(each, vendorOrigin)]))
+      this.reach = {
+        vendors,
+        credentials: new Credentials(this.ledger, this.vault, vendors, clock),
+        upstream: new Upstream({ timeoutMs: 2_000, clock }),
+      }
+    }
     const app = createAdmin({
       ledger: this.ledger,
       judge,
@@ -88,13 +100,15 @@ export class World {
       onTablesChanged: () => this.tablesChanged++,
       onFault: (fault) => this.faults.push(fault),
       backupDir: join(this.dir, 'backups'),
+      ...(this.reach && { reach: this.reach }),
       ...deps,
     })
     this.#server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server
   }
 
-  static async start(deps: Partial<AdminDeps> = {}): Promise<World> {
-    const world = new World(deps)
+  /** @param vendorOrigin who answers for all vendors; without one the admin API reaches none */
+  static async start(deps: Partial<AdminDeps> = {}, vendorOrigin: string | null = null): Promise<World> {
+    const world = new World(deps, vendorOrigin)
     if (!world.#server.listening) await new Promise((resolve) => world.#server.once('listening', resolve))
     return world
   }
@@ -105,6 +119,7 @@ export class World {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections()
+    await this.reach?.upstream.close()
     await new Promise((resolve) => this.#server.close(resolve))
     await this.ledger.close()
     rmSync(this.dir, { recursive: true, force: true })
@@ -245,6 +260,7 @@ export class World {
       quoted: usd(micro),
       basis: 'exact',
       object: null,
+      commits: null,
       requestHash: 'ab'.repeat(32),
       idempotencyHash: null,
       budgets: [],
@@ -307,6 +323,15 @@ const VENDORS: readonly Vendor[] = [
         ? { account: '', test: key.startsWith('rk_test_'), last4: key.slice(-4) }
         : `api_key ${key} is no Stripe key.`,
     presentations: (key) => [`rk_${key}`, `sk_${key}`],
+    authorize: ({ api_key: key = '' }) => `Bearer ${key}`,
+    takeBack: ({ operation, object }) =>
+      operation === 'payment_intents.create'
+        ? { method: 'POST', path: `/v1/payment_intents/${object}/cancel` }
+        : operation === 'payment_links.create'
+          ? { method: 'POST', path: `/v1/payment_links/${object}`, params: [['active', 'false']] }
+          : operation === 'subscriptions.create'
+            ? { method: 'DELETE', path: `/v1/subscriptions/${object}`, params: [['prorate', 'false']] }
+            : null,
   }),
   vendor('twilio', {
     credential: (parts) =>

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { RESEND, START, STRIPE_LIVE, TOKEN, TWILIO, World } from '../admin/world.js'
+import { usd } from '../../src/contracts/money.js'
+import { RESEND, SETTLED, START, STRIPE_LIVE, TOKEN, TWILIO, World } from '../admin/world.js'
 import { Terminal } from './terminal.js'
 
 /* The command against the real admin API on a real socket over a real ledger. */
@@ -300,6 +301,31 @@ describe('key', () => {
     expect(out).toBe(`Revoked ${id} and its children at 2026-11-21 12:00:00 UTC. Nothing more leaves under them.\n`)
     expect((await terminal.run('key', 'list')).out).toMatch(new RegExp(`${id} +bot +support-refunds@1 +revoked`))
     expect((await terminal.run('key', 'revoke', id, '--json')).json).toMatchObject({ id, in_flight: [] })
+  })
+
+  test('what is still to come is shown, and a revoke that leaves some of it standing ends with 1', async () => {
+    const id = await keyMade()
+    expect((await terminal.run('key', 'pending', 'bot')).err).toContain(`Nothing of ${id} is still to come.`)
+    const commits = { kind: 'recurring', perMonth: usd(30_000_000n), dueAt: null, quantity: 1n } as const
+    const call = await world.call(
+      id,
+      0n,
+      { ...SETTLED, object: 'sub_1' },
+      { operation: 'subscriptions.create', commits },
+    )
+    const listed = await terminal.run('key', 'pending', 'bot')
+    expect(listed.exit).toBe(0)
+    expect(listed.out).toMatch(new RegExp(`${call} +stripe +subscriptions.create +sub_1 +recurring +\\$30.00 +– +–`))
+    const plain = await terminal.run('key', 'revoke', 'bot')
+    expect(plain.exit).toBe(0)
+    expect(plain.err).toContain(`spendgate key revoke ${id} --cancel-pending`)
+    const { exit, out, err } = await terminal.run('key', 'revoke', id, '--cancel-pending')
+    expect(exit).toBe(1)
+    expect(out).toMatch(/sub_1 .* stands\n$/)
+    expect(err).toContain(`${call}: This server cannot reach vendors from here.`)
+    expect((await terminal.run('key', 'revoke', id, '--cancel-pending', '--json')).exit).toBe(1)
+    await world.ledger.takenBack(call, 'test')
+    expect((await terminal.run('key', 'revoke', id, '--cancel-pending')).exit).toBe(0)
   })
 
   test('a name that two living keys have must be made plain', async () => {

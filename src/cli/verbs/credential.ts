@@ -7,13 +7,18 @@ import { credentialParts, vendorNamed, type AccountOptions, type SecretOptions }
 
 export async function add(
   context: Context,
-  options: SecretOptions & AccountOptions & { readonly name?: string },
+  options: SecretOptions & AccountOptions & VersionOption & { readonly name?: string },
   vendorText: string,
 ): Promise<number> {
   const vendor = vendorNamed(vendorText)
   const secret = await credentialParts(context, vendor, options)
   const api = await context.api()
-  const made = await api.post<CredentialReply>('/credentials', { vendor, name: options.name ?? vendor, secret })
+  const made = await api.post<CredentialReply>('/credentials', {
+    vendor,
+    name: options.name ?? vendor,
+    secret,
+    ...pinned(options),
+  })
   if (context.json) context.reply(made)
   else {
     context.show(
@@ -23,6 +28,11 @@ export async function add(
   }
   return Exit.ok
 }
+
+interface VersionOption {
+  readonly apiVersion?: string
+}
+const pinned = ({ apiVersion }: VersionOption) => (apiVersion === undefined ? {} : { api_version: apiVersion })
 
 export async function list(context: Context): Promise<number> {
   const api = await context.api()
@@ -60,6 +70,7 @@ export async function show(context: Context, _options: unknown, text: string): P
         ['name', credential.name],
         ['account', credential.account],
         ['mode', mode(credential)],
+        ['API version', credential.api_version ?? null],
         ['last four', credential.last4],
         ['fingerprint', credential.fingerprint],
         ['created', instant(credential.created_at)],
@@ -70,7 +81,11 @@ export async function show(context: Context, _options: unknown, text: string): P
   return Exit.ok
 }
 
-export async function rotate(context: Context, options: SecretOptions & AccountOptions, text: string): Promise<number> {
+export async function rotate(
+  context: Context,
+  options: SecretOptions & AccountOptions & VersionOption,
+  text: string,
+): Promise<number> {
   const api = await context.api()
   const credential = await findCredential(api, text)
   const account = options.accountSid ?? (credential.vendor === 'twilio' ? accountOf(credential) : undefined)
@@ -80,6 +95,7 @@ export async function rotate(context: Context, options: SecretOptions & AccountO
   })
   const rotated = await api.post<CredentialReply>(`/credentials/${encodeURIComponent(credential.id)}/rotate`, {
     secret,
+    ...pinned(options),
   })
   if (context.json) context.reply(rotated)
   else

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { routesOf } from '../clients/routing.js'
 import type { Context } from '../context.js'
 import { CliFault, Exit } from '../exit.js'
 import { table, type Tone } from '../output.js'
@@ -12,8 +13,16 @@ interface Finding {
   readonly message: string
 }
 
-/** Looks at everything that commonly goes wrong. Fails when something must be put right before spendgate can work. */
-export async function doctor(context: Context): Promise<number> {
+interface DoctorOptions {
+  readonly client?: string
+  readonly file?: string
+}
+
+/**
+ * Looks at everything that commonly goes wrong, and at which way the MCP servers of this machine's clients go. Fails when
+ * something must be put right before spendgate can work, or when a server goes past it.
+ */
+export async function doctor(context: Context, options: DoctorOptions): Promise<number> {
   const server = await serverFindings(context)
   const findings = [
     nodeVersion(process.versions.node),
@@ -21,6 +30,7 @@ export async function doctor(context: Context): Promise<number> {
     ...modes(context.dataDir),
     ...server.findings,
     ...(server.up ? [] : await ports(context)),
+    ...(await routesOf(context, options)),
     SAME_USER,
   ]
   const failed = findings.some(({ status }) => status === 'fail')

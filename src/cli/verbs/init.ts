@@ -4,6 +4,7 @@ import { parseDocument, Scalar, type Document, type ParsedNode } from 'yaml'
 import { formatUsd, parseUsd } from '../../contracts/money.js'
 import type { SecretParts } from '../../contracts/vendor.js'
 import { packageRoot } from '../../package-root.js'
+import { agentUrl } from '../agent-url.js'
 import type { Context } from '../context.js'
 import { CliFault, Exit, usage } from '../exit.js'
 import { safe } from '../output.js'
@@ -255,10 +256,4 @@ async function answered(context: Context, question: string, flag: string): Promi
   return (await context.io.ask(question, false)).trim()
 }
 
-/** Where agents call, as this environment names it; the server may say otherwise if it was started elsewhere. */
-function agentUrl(context: Context): URL {
-  const { SPENDGATE_HOST: host = '127.0.0.1', SPENDGATE_PORT: port = '4242' } = context.io.env
-  const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return new URL(`http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`)
-}
 const agentOrigin = (context: Context): string => agentUrl(context).origin

@@ -199,22 +199,44 @@ export async function narrow(context: Context, _options: unknown, text: string, 
   }
 }
 
+interface PendingReply {
+  readonly id: string
+  readonly vendor: string
+  readonly operation: string
+  readonly object: string | null
+  readonly kind: string
+  readonly per_month_usd: string
+  readonly counted_usd: string
+  readonly due_at: string | null
+  readonly cancelled?: boolean
+  readonly error?: string
+}
 interface RevokedReply {
   readonly id: string
   readonly revoked_at: string
   readonly in_flight: readonly string[]
+  readonly pending?: readonly PendingReply[]
+  readonly pending_next_cursor?: string | null
 }
 
-export async function revoke(context: Context, options: { readonly reason?: string }, text: string): Promise<number> {
+interface RevokeOptions {
+  readonly reason?: string
+  readonly cancelPending?: boolean
+}
+
+export async function revoke(context: Context, options: RevokeOptions, text: string): Promise<number> {
   const api = await context.api()
   const id = await keyId(api, text)
-  const done = await api.post<RevokedReply>(
-    `/keys/${encodeURIComponent(id)}/revoke`,
-    options.reason === undefined ? {} : { reason: options.reason },
-  )
+  const done = await api.post<RevokedReply>(`/keys/${encodeURIComponent(id)}/revoke`, {
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(options.cancelPending ? { cancel_pending: true } : {}),
+  })
+  const left = (done.pending ?? []).filter(({ cancelled }) => cancelled !== true)
+  const more = (done.pending_next_cursor ?? null) !== null
+  const exit = options.cancelPending && (left.length > 0 || more) ? Exit.failure : Exit.ok
   if (context.json) {
     context.reply(done)
-    return Exit.ok
+    return exit
   }
   context.show(
     `Revoked ${safe(id)} and its children at ${instant(done.revoked_at)} UTC. Nothing more leaves under them.\n`,
@@ -222,5 +244,57 @@ export async function revoke(context: Context, options: { readonly reason?: stri
   const flying = done.in_flight.length
   if (flying > 0)
     context.say(`${flying} ${flying === 1 ? 'call had' : 'calls had'} already left: ${done.in_flight.join(', ')}`)
+  showPending(context, done.pending ?? [], options.cancelPending === true)
+  if (left.length > 0 && !options.cancelPending)
+    context.say(`Still to come. Cancel it at the vendors:  spendgate key revoke ${id} --cancel-pending`)
+  for (const { id: call, error } of left) if (error !== undefined) context.say(`${safe(call)}: ${safe(error)}`)
+  if (more) context.say(`There is more:  spendgate key pending ${id}`)
+  return exit
+}
+
+export async function pending(context: Context, options: { readonly limit?: string }, text: string): Promise<number> {
+  const api = await context.api()
+  const id = await keyId(api, text)
+  const limit = Number(options.limit ?? LISTED_DEFAULT)
+  const { rows, next } = await api.pages<PendingReply>(`/keys/${encodeURIComponent(id)}/pending`, 'pending', limit)
+  if (context.json) context.reply({ pending: rows, next_cursor: next })
+  else if (rows.length === 0) context.say(`Nothing of ${id} is still to come.`)
+  else showPending(context, rows, false)
+  if (!context.json && next !== null) context.say('There is more; ask for it with --limit.')
   return Exit.ok
+}
+
+const PENDING_COLUMNS = [
+  { title: 'CALL' },
+  { title: 'VENDOR' },
+  { title: 'OPERATION' },
+  { title: 'OBJECT' },
+  { title: 'KIND' },
+  { title: 'A MONTH', right: true },
+  { title: 'COUNTED', right: true },
+  { title: 'DUE (UTC)' },
+]
+
+function showPending(context: Context, rows: readonly PendingReply[], tried: boolean): void {
+  if (rows.length === 0) return
+  const columns = tried ? [...PENDING_COLUMNS, { title: 'NOW' }] : PENDING_COLUMNS
+  context.show(
+    table(
+      context.style,
+      columns,
+      rows.map((row): Cell[] => [
+        row.id,
+        row.vendor,
+        row.operation,
+        row.object ?? '–',
+        row.kind,
+        dollarsOrDash(row.per_month_usd),
+        dollarsOrDash(row.counted_usd),
+        instant(row.due_at),
+        ...(tried
+          ? [row.cancelled ? { text: 'cancelled', tone: 'good' as Tone } : { text: 'stands', tone: 'bad' as Tone }]
+          : []),
+      ]),
+    ),
+  )
 }

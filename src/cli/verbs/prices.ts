@@ -3,6 +3,7 @@ import type { Context } from '../context.js'
 import { located, plain, readSource } from '../documents.js'
 import { CliFault, Exit } from '../exit.js'
 import { facts, table } from '../output.js'
+import { staleness } from './rates.js'
 
 export async function show(context: Context, _options: unknown, vendor: string): Promise<number> {
   const api = await context.api()
@@ -22,6 +23,72 @@ export async function importFile(context: Context, _options: unknown, vendor: st
   }
 }
 
+/** What the server says of the reading under way. */
+interface SyncReply {
+  readonly state: 'idle' | 'running' | 'done' | 'confirm_required' | 'failed'
+  readonly done: number
+  readonly of: number
+  readonly message: string | null
+  readonly rows: Readonly<Record<string, number>>
+  readonly kept: readonly string[]
+  readonly gone: number
+  readonly leaps: readonly { readonly path: string; readonly message: string }[]
+}
+
+const LOOK_MS = 1_000
+/** An hour: the server itself waits at most a minute for a busy vendor, country by country. */
+const LOOKS_MAX = 3_600
+
+export async function sync(
+  context: Context,
+  options: { readonly credential?: string; readonly confirm?: boolean },
+  vendor: string,
+): Promise<number> {
+  const api = await context.api()
+  const at = `${path(vendor)}/sync`
+  let reply = await api.post<SyncReply>(at, {
+    ...(options.credential === undefined ? {} : { credential: options.credential }),
+    ...(options.confirm === true ? { confirm: true } : {}),
+  })
+  // An interruption ends the command; the server goes on.
+  const whole = new AbortController().signal
+  let told = 0
+  for (let looks = 0; reply.state === 'running' && looks < LOOKS_MAX; looks++) {
+    if (reply.of > 0 && reply.done * 10 >= reply.of * (told + 1)) {
+      told = Math.floor((reply.done * 10) / reply.of)
+      context.say(`${reply.done} of ${reply.of} price lists are read.`)
+    }
+    await context.io.pause(LOOK_MS, whole)
+    reply = await api.get<SyncReply>(at)
+  }
+  if (reply.state !== 'done') throw unfinished(reply)
+  if (context.json) context.reply(reply)
+  else
+    context.show(
+      facts(context.style, [
+        [
+          'rows',
+          Object.entries(reply.rows)
+            .map(([section, count]) => `${section} ${count}`)
+            .join(', '),
+        ],
+        ['taken over', reply.kept.length === 0 ? null : reply.kept.join(', ')],
+        ['no longer priced', String(reply.gone)],
+      ]),
+    )
+  return Exit.ok
+}
+
+function unfinished(reply: SyncReply): CliFault {
+  if (reply.state === 'confirm_required')
+    return new CliFault(Exit.failure, `${reply.message} If it is right, repeat with --confirm.`, {
+      code: 'confirm_required',
+      lines: reply.leaps.map(({ path: at, message }) => ({ at, message })),
+    })
+  if (reply.state === 'failed') return new CliFault(Exit.failure, reply.message ?? 'The prices could not be read.')
+  return new CliFault(Exit.failure, 'The server has stopped reading the prices. Nothing was stored.')
+}
+
 const path = (vendor: string): string => `/prices/${encodeURIComponent(vendor)}`
 
 /** Prices written as whole numbers become decimal text like the others; `max_age_days` alone is a number. */
@@ -36,7 +103,7 @@ function showPrices(context: Context, prices: PriceTable): void {
   context.show(
     facts(context.style, [
       ['as of', prices.as_of],
-      ['stale after', `${prices.max_age_days} days`],
+      ['stale', staleness(prices, context.io.clock.now())],
       ['factor when reserving', prices.safety],
       ['source', prices.source],
     ]),

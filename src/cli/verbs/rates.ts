@@ -1,3 +1,4 @@
+import { daysLeft, staleAfter } from '../../dated.js'
 import type { Context } from '../context.js'
 import { located, plain, readSource } from '../documents.js'
 import { CliFault, Exit, usage } from '../exit.js'
@@ -113,7 +114,7 @@ function showRates(context: Context, rates: RatesReply): void {
     facts(context.style, [
       ['as of', rates.as_of],
       ['haircut', rates.haircut],
-      ['stale after', `${rates.max_age_days} days`],
+      ['stale', staleness(rates, context.io.clock.now())],
     ]),
   )
   context.show(
@@ -123,4 +124,17 @@ function showRates(context: Context, rates: RatesReply): void {
       rows.map(([currency, rate]) => [currency, rate]),
     ),
   )
+}
+
+/** `in 12 days (from 2026-12-22 on)`, or since when. Null for a table without a date. */
+export function staleness(
+  { as_of, max_age_days }: { readonly as_of: string | null; readonly max_age_days: number },
+  nowMs: number,
+): string | null {
+  if (as_of === null) return null
+  const table = { as_of, max_age_days }
+  const from = today(staleAfter(table))
+  const left = daysLeft(table, nowMs)
+  if (left > 0) return `in ${left} ${left === 1 ? 'day' : 'days'} (from ${from} on)`
+  return `since ${from}: what it would price is refused`
 }

@@ -3,15 +3,19 @@ _spendgate() {
   local current=${COMP_WORDS[COMP_CWORD]} at='' words='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${at:+$at }${COMP_WORDS[i]}" in
-      'serve' | 'demo' | 'doctor' | 'init' | 'credential' | 'credential add' | 'credential list' | 'credential show' | 'credential rotate' | 'credential remove' | 'policy' | 'policy add' | 'policy check' | 'policy list' | 'policy show' | 'policy versions' | 'key' | 'key create' | 'key list' | 'key show' | 'key narrow' | 'key revoke' | 'key run' | 'runs' | 'runs list' | 'runs show' | 'spend' | 'calls' | 'tail' | 'explain' | 'freeze' | 'unfreeze' | 'rates' | 'rates show' | 'rates set' | 'rates import' | 'prices' | 'prices show' | 'prices import' | 'audit' | 'audit verify' | 'audit export' | 'backup' | 'db' | 'db verify' | 'db rotate-master-key' | 'db reset-admin-token' | 'completion') at="${at:+$at }${COMP_WORDS[i]}" ;;
+      'serve' | 'demo' | 'doctor' | 'init' | 'setup' | 'connect' | 'run' | 'mcp' | 'credential' | 'credential add' | 'credential list' | 'credential show' | 'credential rotate' | 'credential remove' | 'policy' | 'policy add' | 'policy check' | 'policy list' | 'policy show' | 'policy versions' | 'key' | 'key create' | 'key list' | 'key show' | 'key narrow' | 'key revoke' | 'key pending' | 'key run' | 'runs' | 'runs list' | 'runs show' | 'spend' | 'calls' | 'tail' | 'explain' | 'freeze' | 'unfreeze' | 'approvals' | 'approvals list' | 'approvals show' | 'approvals approve' | 'approvals deny' | 'rates' | 'rates show' | 'rates set' | 'rates import' | 'prices' | 'prices show' | 'prices import' | 'prices sync' | 'audit' | 'audit verify' | 'audit export' | 'backup' | 'db' | 'db verify' | 'db rotate-master-key' | 'db reset-admin-token' | 'completion') at="${at:+$at }${COMP_WORDS[i]}" ;;
     esac
   done
   case $at in
-    '') words='serve demo doctor init credential policy key runs spend calls tail explain freeze unfreeze rates prices audit backup db completion --version --json --url --data-dir --no-color --help' ;;
-    'serve') words='--host --port --admin-host --admin-port --admin-host-names --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --upstream-timeout-ms --drain-ms --log-level --version --json --url --data-dir --no-color --help' ;;
+    '') words='serve demo doctor init setup connect run mcp credential policy key runs spend calls tail explain freeze unfreeze approvals rates prices audit backup db completion --version --json --url --data-dir --no-color --help' ;;
+    'serve') words='--host --port --admin-host --admin-port --admin-host-names --connect-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --upstream-timeout-ms --drain-ms --unlock --log-level --version --json --url --data-dir --no-color --help' ;;
     'demo') words='--stay --version --json --url --data-dir --no-color --help' ;;
-    'doctor') words='--version --json --url --data-dir --no-color --help' ;;
-    'init') words='--vendor --daily-cap --customer --sender --recipient --preset --name --policy-file --expires --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'doctor') words='--client --file --version --json --url --data-dir --no-color --help' ;;
+    'init') words='--vendor --daily-cap --customer --sender --recipient --preset --name --policy-file --expires --account-sid --api-key-sid --api-version --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'setup') words='--undo --version --json --url --data-dir --no-color --help' ;;
+    'connect') words='--key --vendor --file --mode --write --undo --version --json --url --data-dir --no-color --help' ;;
+    'run') words='--key --cap --run --expires --via --version --json --url --data-dir --no-color --help' ;;
+    'mcp') words='--vendor --key-file --version --json --url --data-dir --no-color --help' ;;
     'credential') words='add list show rotate remove --version --json --url --data-dir --no-color --help' ;;
     'credential add') words='--name --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
     'credential list') words='--version --json --url --data-dir --no-color --help' ;;
@@ -24,12 +28,13 @@ _spendgate() {
     'policy list') words='--version --json --url --data-dir --no-color --help' ;;
     'policy show') words='--version --json --url --data-dir --no-color --help' ;;
     'policy versions') words='--version --json --url --data-dir --no-color --help' ;;
-    'key') words='create list show narrow revoke run --version --json --url --data-dir --no-color --help' ;;
+    'key') words='create list show narrow revoke pending run --version --json --url --data-dir --no-color --help' ;;
     'key create') words='--policy --credential --expires --run --version --json --url --data-dir --no-color --help' ;;
     'key list') words='--limit --version --json --url --data-dir --no-color --help' ;;
     'key show') words='--version --json --url --data-dir --no-color --help' ;;
     'key narrow') words='--version --json --url --data-dir --no-color --help' ;;
-    'key revoke') words='--reason --version --json --url --data-dir --no-color --help' ;;
+    'key revoke') words='--reason --cancel-pending --version --json --url --data-dir --no-color --help' ;;
+    'key pending') words='--limit --version --json --url --data-dir --no-color --help' ;;
     'key run') words='--run --cap --expires --version --json --url --data-dir --no-color --help' ;;
     'runs') words='list show --version --json --url --data-dir --no-color --help' ;;
     'runs list') words='--key --limit --version --json --url --data-dir --no-color --help' ;;
@@ -40,13 +45,19 @@ _spendgate() {
     'explain') words='--version --json --url --data-dir --no-color --help' ;;
     'freeze') words='--all --key --run --vendor --reason --version --json --url --data-dir --no-color --help' ;;
     'unfreeze') words='--all --key --run --vendor --version --json --url --data-dir --no-color --help' ;;
+    'approvals') words='list show approve deny --version --json --url --data-dir --no-color --help' ;;
+    'approvals list') words='--state --key --limit --version --json --url --data-dir --no-color --help' ;;
+    'approvals show') words='--version --json --url --data-dir --no-color --help' ;;
+    'approvals approve') words='--reason --version --json --url --data-dir --no-color --help' ;;
+    'approvals deny') words='--reason --version --json --url --data-dir --no-color --help' ;;
     'rates') words='show set import --version --json --url --data-dir --no-color --help' ;;
     'rates show') words='--version --json --url --data-dir --no-color --help' ;;
     'rates set') words='--as-of --haircut --max-age-days --replace --confirm --version --json --url --data-dir --no-color --help' ;;
     'rates import') words='--confirm --version --json --url --data-dir --no-color --help' ;;
-    'prices') words='show import --version --json --url --data-dir --no-color --help' ;;
+    'prices') words='show import sync --version --json --url --data-dir --no-color --help' ;;
     'prices show') words='--version --json --url --data-dir --no-color --help' ;;
     'prices import') words='--version --json --url --data-dir --no-color --help' ;;
+    'prices sync') words='--credential --confirm --version --json --url --data-dir --no-color --help' ;;
     'audit') words='verify export --version --json --url --data-dir --no-color --help' ;;
     'audit verify') words='--version --json --url --data-dir --no-color --help' ;;
     'audit export') words='--output --version --json --url --data-dir --no-color --help' ;;
