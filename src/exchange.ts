@@ -16,6 +16,8 @@ export interface Exchange {
   readonly named: { readonly prefix: string | null; readonly host: string | null; readonly root: string | null }
   /** Run labels the agent gave, strongest first. The key's own run and key suffix come before them. */
   readonly labels: readonly { readonly source: RunSource; readonly run: string }[]
+  /** Origin and run prefix under which the agent reached us, for links that lead back here; null where it cannot be told. */
+  readonly base: string | null
   /** The agent's stated reason (`x-agent-reason`), or null. */
   readonly reason: string | null
   /** The client's idempotency key, or null. */

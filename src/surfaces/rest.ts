@@ -3,17 +3,18 @@ import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
 import { Hono } from 'hono'
 import type { Match } from '../catalogue.js'
-import { LedgerFault } from '../contracts/ledger.js'
-import type { Denial } from '../contracts/call.js'
 import type { Authorization, Vendor } from '../contracts/vendor.js'
 import type { Engine, VendorRuntime } from '../engine.js'
 import type { Answer, Content, Exchange, Fault } from '../exchange.js'
-import { govern, refusal } from '../pipeline.js'
-import { identify, shapeFor } from '../identify.js'
+import { govern } from '../pipeline.js'
 import { Together } from '../together.js'
 import { EMPTY, Form, parseForm } from '../wire/form.js'
 import { parseJson } from '../wire/json.js'
 import { parseTarget } from '../wire/target.js'
+import { readBody } from './body.js'
+import { BUSY, internalFault, overloaded, STOPPING } from './faults.js'
+import { baseOf, labelsIn, readAuthorization } from './head.js'
+import { mcpListener } from './mcp/listener.js'
 
 const BODY_BYTES_MAX = 256 * 1024
 const IN_FLIGHT_MAX = 4096
@@ -65,15 +66,32 @@ export function agentListener(engine: Engine): AgentListener {
       })
   }
 
+  const mcp = mcpListener(engine)
+  const serveMcp = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    inFlight++
+    answering.set(incoming.socket, incoming)
+    if (draining) outgoing.setHeader('connection', 'close')
+    const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
+    void mcp.handle(incoming, outgoing, full).finally(() => {
+      inFlight--
+      answering.delete(incoming.socket)
+    })
+  }
+
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
   const byPrefix = routes()
   const names = [...engine.vendors.keys()]
+  const hosts = new Map(
+    [...engine.vendors.values()].flatMap(({ vendor }) =>
+      [vendor.name, ...vendor.hosts].map((host) => [host, vendor.name] as const),
+    ),
+  )
   const prefixed = new RegExp(`^/(?:run/[^/]*/)?(?:${names.join('|')})(?:/|$)`)
   for (const name of names) {
     const none = { prefix: name, host: null, root: null }
     byPrefix.all(`/${name}/*`, (c) => {
       const target = c.req.raw.url
-      serve(c.env.incoming, c.env.outgoing, withHost(none, c.env.incoming, names), target.slice(name.length + 1), null)
+      serve(c.env.incoming, c.env.outgoing, withHost(none, c.env.incoming, hosts), target.slice(name.length + 1), null)
       return SENT
     })
     byPrefix.all(`/run/:run/${name}/*`, (c) => {
@@ -82,7 +100,7 @@ export function agentListener(engine: Engine): AgentListener {
       serve(
         c.env.incoming,
         c.env.outgoing,
-        withHost(none, c.env.incoming, names),
+        withHost(none, c.env.incoming, hosts),
         target.slice(runEnds + 1 + name.length),
         target.slice(5, runEnds),
       )
@@ -94,7 +112,10 @@ export function agentListener(engine: Engine): AgentListener {
   byRoot.all('*', (c) => {
     const { incoming, outgoing } = c.env
     const target = c.req.raw.url
-    const named = withHost({ prefix: null, host: null, root: rootOwner(target, engine) }, incoming, names)
+    // A host of the vendor's own says all: `/v2/…` is Stripe's at our root, and verify.twilio.com's at its own.
+    const exact = hosts.has(headerOf(incoming.rawHeaders, 'host')?.toLowerCase() ?? '')
+    const root = exact ? null : rootOwner(target, engine)
+    const named = withHost({ prefix: null, host: null, root }, incoming, hosts)
     // An absolute-form target is ours to refuse with a row when the key is known; a path of no vendor is nobody's.
     if (named.host === null && named.root === null && target.startsWith('/') && !odd(target)) notFound(outgoing)
     else serve(incoming, outgoing, named, target, null)
@@ -110,6 +131,7 @@ export function agentListener(engine: Engine): AgentListener {
     handle: (incoming, outgoing) => {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       const url = incoming.url ?? ''
+      if (mcp.owns(url)) return serveMcp(incoming, outgoing)
       const app = prefixed.test(url) ? byPrefix : byRoot
       together(() => void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing }))
     },
@@ -128,13 +150,16 @@ function rootOwner(target: string, engine: Engine): string | null {
   return null
 }
 
-/** `Host: stripe.anything` names Stripe. */
-function withHost(named: Exchange['named'], incoming: IncomingMessage, names: readonly string[]): Exchange['named'] {
-  const host = headerOf(incoming.rawHeaders, 'host')
+/** `Host: stripe.anything` names Stripe, and so does a host of Stripe's own, from clients that were led here below HTTP. */
+function withHost(
+  named: Exchange['named'],
+  incoming: IncomingMessage,
+  hosts: ReadonlyMap<string, string>,
+): Exchange['named'] {
+  const host = headerOf(incoming.rawHeaders, 'host')?.toLowerCase()
   if (host === undefined) return named
-  const dot = host.indexOf('.')
-  const label = dot > 0 ? host.slice(0, dot).toLowerCase() : ''
-  return names.includes(label) ? { ...named, host: label } : named
+  const vendor = hosts.get(host) ?? hosts.get(host.slice(0, Math.max(0, host.indexOf('.'))))
+  return vendor === undefined ? named : { ...named, host: vendor }
 }
 
 function headerOf(raw: readonly string[], name: string): string | undefined {
@@ -166,6 +191,7 @@ class RestExchange implements Exchange {
   readonly fault: Fault | null
   readonly named: Exchange['named']
   readonly labels: Exchange['labels']
+  readonly base: string | null
   readonly reason: string | null
   readonly idempotencyKey: string | null
   readonly method: string
@@ -210,27 +236,24 @@ class RestExchange implements Exchange {
     if (this.fault === null && this.idempotencyKey !== null && !/^[\x21-\x7e]{1,255}$/.test(this.idempotencyKey)) {
       this.fault = { code: 'request_malformed', message: 'The Idempotency-Key must be 1 to 255 printable characters.' }
     }
+    this.base = baseOf(this.#headers, pathRun)
     this.reason = this.#headers.get('x-agent-reason')?.slice(0, REASON_CHARS_MAX) ?? null
-    this.labels = this.#labels(pathRun)
-  }
-
-  #labels(pathRun: string | null): Exchange['labels'] {
-    const labels: { source: 'path' | 'header' | 'traceparent'; run: string }[] = []
-    if (pathRun !== null) labels.push({ source: 'path', run: pathRun })
-    const header = this.#headers.get('x-agent-run-id')
-    if (header !== undefined) labels.push({ source: 'header', run: header })
-    // W3C Trace Context, version 00; a malformed one is ignored, as the recommendation says.
-    const trace = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(this.#headers.get('traceparent') ?? '')
-    if (trace && !/^0+$/.test(trace[1]!)) labels.push({ source: 'traceparent', run: trace[1]! })
-    return labels
+    this.labels = labelsIn(this.#headers, pathRun)
   }
 
   pathFor(vendor: Vendor): string {
     // `/verify.twilio.com/v2/…`: the vendor's other products stand as the first segment; its main host is left out.
     const second = this.#path.indexOf('/', 1)
     const first = second < 0 ? this.#path.slice(1) : this.#path.slice(1, second)
-    if (!first.includes('.') || second < 0 || !vendor.hosts.includes(first)) return this.#path
-    return first === vendor.hosts[0] ? this.#path.slice(second) : this.#path.slice(1)
+    if (!first.includes('.') || second < 0 || !vendor.hosts.includes(first)) return this.#underHost(vendor)
+    return first === vendor.hosts[0] || !vendor.productByHost ? this.#path.slice(second) : this.#path.slice(1)
+  }
+
+  /** A client that was led here below HTTP says the product by its Host header. */
+  #underHost(vendor: Vendor): string {
+    const host = this.#headers.get('host')?.toLowerCase() ?? ''
+    const product = vendor.productByHost === true && host !== vendor.hosts[0] && vendor.hosts.includes(host)
+    return product ? host + this.#path : this.#path
   }
 
   header(name: string): string | undefined {
@@ -270,17 +293,6 @@ class RestExchange implements Exchange {
   }
 }
 
-function readAuthorization(header: string | undefined): Authorization | null {
-  if (header === undefined) return null
-  const bearer = /^bearer ([\x21-\x7e]+)$/i.exec(header)
-  if (bearer) return { scheme: 'bearer', token: bearer[1]! }
-  const basic = /^basic ([A-Za-z0-9+/]+={0,2})$/i.exec(header)
-  if (!basic) return null
-  const text = Buffer.from(basic[1]!, 'base64').toString('latin1')
-  const colon = text.indexOf(':')
-  return colon < 0 ? null : { scheme: 'basic', user: text.slice(0, colon), password: text.slice(colon + 1) }
-}
-
 function frameFault(headers: ReadonlyMap<string, string>): Fault | null {
   const encoding = headers.get('content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
@@ -313,43 +325,6 @@ function mediaTypeFault(header: string | undefined, expected: 'form' | 'json'): 
   }
 }
 
-function readBody(
-  incoming: IncomingMessage,
-  headers: ReadonlyMap<string, string>,
-  limit: number,
-  together: (work: () => void) => void,
-): Promise<Buffer | Fault> {
-  const tooLarge: Fault = {
-    code: 'body_too_large',
-    message: `The body is larger than the ${limit} bytes this operation may have. Do not retry.`,
-  }
-  const declared = headers.get('content-length')
-  if (declared === undefined && !headers.has('transfer-encoding')) return Promise.resolve(NOTHING)
-  if (declared !== undefined && Number(declared) > limit) return Promise.resolve(tooLarge)
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    incoming.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes > limit) resolve(tooLarge)
-      else chunks.push(chunk)
-    })
-    let ended = false
-    incoming.once('end', () => {
-      ended = true
-      together(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-    })
-    // The server's own time limit for a request ends a body that never arrives; every way leads here.
-    const broken = (): void => {
-      if (!ended) resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' })
-    }
-    if (incoming.destroyed) broken()
-    incoming.once('close', broken)
-    incoming.once('error', broken)
-  })
-}
-
-const NOTHING = Buffer.alloc(0)
 const printable = (text: string): string =>
   (text.length > 200 ? `${text.slice(0, 200)}…` : text).replace(/[^\x20-\x7e…]/g, '?')
 
@@ -364,48 +339,3 @@ function notFound(outgoing: ServerResponse): void {
   outgoing.writeHead(404, ['content-type', 'text/plain; charset=utf-8'])
   outgoing.end('This path belongs to no vendor of this proxy.\n')
 }
-
-const BUSY = 'Too many calls are under way. Retry after a second.'
-const STOPPING = 'The server is stopping. Nothing was sent. Retry later.'
-
-function overloaded(message: string, exchange: Exchange, engine: Engine): Answer {
-  return refusal(
-    shapeOf(exchange, engine),
-    {
-      code: 'overloaded',
-      rule: 'overload',
-      message,
-      retryAfterS: 1,
-      retrySafe: true,
-    },
-    null,
-    engine,
-  )
-}
-
-/** Faults of our own become an answer here and nowhere else. Before a reservation nothing was sent; after one it stands. */
-function internalFault(cause: unknown, exchange: Exchange, engine: Engine): Answer {
-  const ledger = cause instanceof LedgerFault
-  engine.log('error', ledger ? 'ledger_fault' : 'internal_fault', {
-    message: (cause as Error).message,
-    stack: ledger ? undefined : (cause as Error).stack,
-  })
-  engine.metrics.count('spendgate_faults_total', `kind="${ledger ? 'ledger' : 'internal'}"`)
-  const denial: Denial = ledger
-    ? {
-        code: 'ledger_unavailable',
-        rule: 'ledger',
-        message: 'The ledger cannot write, so nothing is sent. Retry later; the operator has been told.',
-        retryAfterS: 5,
-      }
-    : {
-        code: 'ledger_unavailable',
-        rule: 'internal',
-        message: 'An internal fault stopped this call. Retry later; the operator has been told.',
-        retryAfterS: 5,
-      }
-  return refusal(shapeOf(exchange, engine), denial, null, engine)
-}
-
-const shapeOf = (exchange: Exchange, engine: Engine): VendorRuntime =>
-  shapeFor(exchange.named, identify(exchange.authorization, engine).form, engine)
