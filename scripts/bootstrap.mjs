@@ -26,6 +26,7 @@ const verbs = {
   fuzz: () =>
     vitest(['test/wire', 'test/policies'], { SPENDGATE_FUZZ_RUNS: process.env.SPENDGATE_FUZZ_RUNS ?? '100000' }),
   'vendor-tables': () => run(process.execPath, ['scripts/vendor-tables.mjs']),
+  'vendors:drift': () => run(process.execPath, ['scripts/vendors-drift.mjs']),
 }
 if (!verbs[verb]) {
   say(`unknown script «${verb}»; there are ${Object.keys(verbs).join(', ')}.`)

@@ -21,29 +21,76 @@ export function vendorPage(vendor) {
     '',
     `## Understood (${open.length})`,
     '',
-    ...table(
-      ['operation', 'routes', 'effect', 'idempotency key', 'MCP tools'],
-      open.map((operation) => [
-        code(operation.id) + bodyLimit(operation),
-        operation.routes.map(code).join('<br>'),
-        operation.effect,
-        operation.routes.some((route) => vendor.idempotent(operation, route.split(' ')[0])) ? 'yes' : '',
-        (operation.tools ?? []).map(code).join(', '),
-      ]),
-    ),
+    'Effects other than `read`, `write` and `spend` need `permit`. Hidden fields are taken out of replies unless `credential` is permitted.',
   ]
+  for (const [name, operations] of productsOf(open)) lines.push(...productLines(vendor, name, operations))
   if (closed.length > 0) {
     lines.push('', `## Closed, whatever a policy says (${closed.length})`, '')
     lines.push(
+      'Only an operator who starts the server with `--unlock <operation>` opens one; its hidden fields stay hidden.',
+      '',
+    )
+    lines.push(
       ...table(
-        ['routes', 'effect', 'why'],
-        closed.map((operation) => [operation.routes.map(code).join('<br>'), operation.effect, operation.never]),
+        ['operation', 'routes', 'effect', 'hidden', 'why'],
+        closed.map((operation) => [
+          code(operation.id),
+          operation.routes.map(code).join('<br>'),
+          operation.effect,
+          hidden(operation),
+          operation.never,
+        ]),
       ),
     )
   }
   if (vendor.prices) lines.push(...pricesOf(vendor.prices))
   return `${lines.join('\n')}\n`
 }
+
+/** Operations by the first part of their ids, in the catalogue's order. */
+function productsOf(operations) {
+  const products = new Map()
+  for (const operation of operations) {
+    const [name] = operation.id.split('.')
+    products.set(name, [...(products.get(name) ?? []), operation])
+  }
+  return products
+}
+
+/** Columns that no operation of a product fills are left out; so is a source that all have in common. */
+function productLines(vendor, name, operations) {
+  const sources = new Set(operations.map((operation) => operation.source))
+  const idempotent = (operation) => operation.routes.some((route) => vendor.idempotent(operation, route.split(' ')[0]))
+  const columns = [
+    ['operation', (operation) => code(operation.id) + bodyLimit(operation)],
+    [
+      'routes',
+      (operation) => operation.routes.map(code).join('<br>') + (operation.host ? ` at ${code(operation.host)}` : ''),
+    ],
+    ['effect', (operation) => operation.effect + (operation.preview ? ', preview' : '')],
+    ['idempotency key', (operation) => (idempotent(operation) ? 'yes' : '')],
+    ['MCP tools', (operation) => (operation.tools ?? []).map(code).join(', ')],
+    ['hidden', hidden],
+    ['why', whyOf],
+    ['source', (operation) => (sources.size > 1 ? (operation.source ?? '') : '')],
+  ]
+  const rows = operations.map((operation) => columns.map(([, cell]) => cell(operation)))
+  const filled = columns.map((_, at) => rows.some((row) => row[at] !== ''))
+  const kept = (cells) => cells.filter((_, at) => filled[at])
+  const [source] = sources
+  return [
+    '',
+    `### ${name} (${operations.length})`,
+    '',
+    ...(sources.size === 1 && source !== undefined ? [`Source: ${source}.`, ''] : []),
+    ...table(kept(columns.map(([title]) => title)), rows.map(kept)),
+  ]
+}
+
+const hidden = (operation) => (operation.reveals ?? []).map(code).join(', ')
+
+const whyOf = ({ why, weaker }) =>
+  [why, weaker && `Weaker than listed: ${weaker}`].filter((text) => text !== undefined).join(' ')
 
 function pricesOf(prices) {
   const lines = [

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { onStage, type Attack } from './stage.js'
+import { SECRET } from '../../fixtures/simulators/everything.js'
+import { onStage, presented, type Attack } from './stage.js'
 
 const stage = onStage()
 const sid = `SK${'a'.repeat(32)}`
@@ -67,10 +68,24 @@ describe('nor at Resend', () => {
 })
 
 describe('nor at Stripe', () => {
-  test.each<[string, string]>([
+  const json = ['Content-Type: application/json']
+
+  test.each<[route: string, body: string, headers?: readonly string[]]>([
+    ['POST /v1/forwarding/requests', 'payment_method=pm_1&url=https%3A%2F%2Fevil.example%2F'],
+    ['POST /oauth/token', 'grant_type=refresh_token&refresh_token=rt_1'],
+    ['POST /v1/apps/installs', 'app=com.evil'],
+    ['POST /v1/stripecli/sessions', 'device_name=x'],
+    ['POST /v2/billing/meter_event_session', '{}', json],
+    ['POST /v2/data/databases', '{}', json],
+  ])('%s', async (route, body, headers = []) => {
+    const [method, path] = route.split(' ') as [string, string]
+    await stage.refuses({ line: `${method} /stripe${path}`, body, headers }, 'operation_not_allowed')
+  })
+
+  test.each<[route: string, body: string, headers?: readonly string[]]>([
     ['POST /v1/ephemeral_keys', 'issuing_card=ic_1'],
     ['POST /v1/account_sessions', 'account=acct_1&components[payouts][enabled]=true'],
-    ['POST /v1/customer_sessions', 'customer=cus_A'],
+    ['POST /v1/customer_sessions', 'customer=cus_A&components[buy_button][enabled]=true'],
     ['POST /v1/account_links', 'account=acct_1&type=account_onboarding'],
     ['POST /v1/accounts/acct_1/login_links', ''],
     ['POST /v1/billing_portal/sessions', 'customer=cus_A'],
@@ -80,16 +95,29 @@ describe('nor at Stripe', () => {
     ['POST /v1/apps/secrets', 'name=a&payload=b&scope[type]=account'],
     ['POST /v1/accounts', 'type=custom'],
     ['POST /v1/accounts/acct_1/external_accounts', 'external_account=btok_1'],
-    ['POST /v1/forwarding/requests', 'payment_method=pm_1&url=https%3A%2F%2Fevil.example%2F'],
-    ['POST /oauth/token', 'grant_type=refresh_token&refresh_token=rt_1'],
-    ['POST /v2/core/event_destinations', ''],
-    ['POST /v2/billing/meter_event_session', ''],
-    ['GET /v1/issuing/cards/ic_1', ''],
-    ['GET /v1/apps/secrets/find', ''],
-    ['GET /v1/webhook_endpoints', ''],
-  ])('%s', async (route, body) => {
+    ['POST /v1/issuing/cards', 'currency=usd&type=virtual'],
+    ['POST /v2/core/event_destinations', '{"name":"x"}', json],
+  ])('without a permit: %s', async (route, body, headers = []) => {
     const [method, path] = route.split(' ') as [string, string]
-    const attack: Attack = { line: `${method} /stripe${path}`, ...(body === '' ? {} : { body }) }
-    await stage.refuses(attack, 'operation_unknown')
+    const attack: Attack = { line: `${method} /stripe${path}`, body, headers }
+    await stage.refuses(attack, 'effect_not_permitted', { policy: { vendors: { stripe: { permit: [] } } } })
+  })
+
+  test.each(['/v1/issuing/cards/ic_1', '/v1/apps/secrets/find', '/v1/webhook_endpoints', '/v1/setup_intents/seti_1'])(
+    'nor does a read show one that the vendor shows: GET %s',
+    async (path) => {
+      const key = await stage.key('stripe', { vendors: { stripe: { permit: [] } } })
+      const before = stage.world.stripe.requests.length
+      const reply = await stage.send({ line: `GET /stripe${path}` }, presented('stripe', key))
+      expect(stage.world.stripe.requests).toHaveLength(before + 1)
+      expect(reply.status).toBe(200)
+      expect(reply.body).not.toContain(SECRET)
+    },
+  )
+
+  test('with the permit, and only with it, the agent gets what it asked for', async () => {
+    const form = { line: 'POST /stripe/v1/ephemeral_keys', body: 'customer=cus_A' }
+    const reply = await stage.send(form, presented('stripe', await stage.key()))
+    expect(reply.body).toContain(SECRET)
   })
 })

@@ -72,7 +72,7 @@ describe('a host in the path is one of the vendor or unknown', () => {
     '/twilio/verify.twilio.com@evil.example/v2/Services',
     '/twilio/VERIFY.twilio.com/v2/Services',
     '/twilio/api.twilio.com/api.twilio.com/2010-04-01/Accounts.json',
-    '/twilio/serverless.twilio.com/v1/Services',
+    '/twilio/sms.twilio.com/v1/Services',
   ])('%s', async (target) => {
     await stage.refuses({ ...post(target), vendor: 'twilio' }, 'operation_unknown')
   })

@@ -104,7 +104,7 @@ const REFUSALS: readonly Refusal[] = [
   { code: 'key_expired', status: 401, expires: '1h', before: async () => travel(world, HOUR), act: send },
   { code: 'key_frozen', before: ({ id }) => world.must('POST', '/freeze', { key: id }), act: send },
   { code: 'request_malformed', act: (client) => send(client, { to: 'ann@acme.com, eve@evil.example' }) },
-  { code: 'operation_unknown', act: (client) => client.broadcasts.send('0f9bb6d8-3d3e-4c76-8c0f-5c1f1d0a3b11') },
+  { code: 'operation_unknown', act: (client) => client.post('/inventions', {}) },
   {
     code: 'operation_not_allowed',
     policy: all({ endpoints: { allow: ['POST /emails'] } }),

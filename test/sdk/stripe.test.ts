@@ -129,7 +129,7 @@ const REFUSALS: readonly Refusal[] = [
     code: 'request_ambiguous',
     act: (client) => client.refunds.create({ charge: 'ch_A', payment_intent: 'pi_A', amount: 1 }),
   },
-  { code: 'operation_unknown', act: (client) => client.rawRequest('POST', '/v1/issuing/cards', { currency: 'usd' }) },
+  { code: 'operation_unknown', act: (client) => client.rawRequest('POST', '/v1/instant_loans', { currency: 'usd' }) },
   { code: 'operation_not_allowed', policy: stripe({ endpoints: { allow: ['GET *'] } }), act: create },
   {
     code: 'operation_not_allowed',

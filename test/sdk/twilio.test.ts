@@ -1,4 +1,4 @@
-import type { Twilio } from 'twilio'
+import twilio, { type Twilio } from 'twilio'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { twilioClient, type TwilioClientOptions } from '../../fixtures/simulators/clients.js'
 import type { IssuedKey, World } from '../helpers/world.js'
@@ -76,13 +76,15 @@ describe('the real twilio package through the proxy', () => {
       expect((await client.lookups.v2.phoneNumbers(TO).fetch()).valid).toBe(true)
       await client.lookups.v2.phoneNumbers(TO).fetch({ fields: 'line_type_intelligence' })
     })
+    // The check of a code first reads how the code was sent, which says whether its fee is held already.
     expect(requests.map(({ headers }) => headers.host)).toEqual([
+      'verify.twilio.com',
       'verify.twilio.com',
       'verify.twilio.com',
       'lookups.twilio.com',
       'lookups.twilio.com',
     ])
-    expect(requests.map(({ headers }) => headers.authorization)).toEqual(Array(4).fill(realKey()))
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual(Array(5).fill(realKey()))
     // One part and the fee for a success (0.0145 + 0.05), and one look-up field (0.008), each with the safety of 1.15.
     expect(await world.spent('run_products')).toMatchObject({ spent_usd: '0.083375', calls: 4, denied: 0 })
   })
@@ -121,7 +123,10 @@ const REFUSALS: readonly Refusal[] = [
     code: 'request_ambiguous',
     act: (client) => client.calls.create({ to: TO, from: FROM, twiml: '<Response/>', url: 'https://a.example/' }),
   },
-  { code: 'operation_unknown', act: (client) => client.incomingPhoneNumbers.create({ phoneNumber: TO }) },
+  {
+    code: 'operation_unknown',
+    act: inventLoan,
+  },
   { code: 'operation_not_allowed', policy: all({ endpoints: { allow: ['GET *'] } }), act: send },
   {
     code: 'operation_not_allowed',
@@ -167,6 +172,12 @@ const REFUSALS: readonly Refusal[] = [
     act: send,
   },
 ]
+
+/** The SDK has no method for what nobody has described; its raw request hands back the reply, which its own error reads. */
+async function inventLoan(client: Twilio): Promise<never> {
+  const uri = 'https://api.twilio.com/2010-04-01/Loans.json'
+  throw new twilio.RestException(await client.request({ method: 'post', uri }))
+}
 
 describe('a refusal is a RestException, which autoRetry does not send again, and Twilio hears nothing', () => {
   test.each(
