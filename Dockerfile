@@ -22,6 +22,7 @@ WORKDIR /app
 COPY --from=build /runtime/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY --from=build /build/src/ledger/schema ./src/ledger/schema
+COPY --from=build /build/src/preload/python ./src/preload/python
 COPY --from=build /build/policies/presets ./policies/presets
 COPY --from=build /build/package.json /build/LICENSE /build/README.md ./
 # Nothing outside /data is written, so the root file system may be read-only.

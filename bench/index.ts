@@ -1,18 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot } from '../src/package-root.js'
+import { explainTable, matchingTable, measureCatalogues, type Matching } from './catalogue.js'
 import { compare, type Comparison, type Plan } from './compare.js'
-import { page, type Findings } from './document.js'
+import { machineLine, page, type Findings } from './document.js'
 import type { Grown } from './growth.js'
 import { isLayoutName, layout, LAYOUTS, type Layout } from './machine.js'
 import { Part } from './part.js'
+import { measurePreload, preloadSection, preloadTable, withPreload } from './preload.js'
 import { profile } from './profile.js'
 import { figures, figureTable, growthTable, targetTable } from './report.js'
 
-const USAGE = `npm run bench                 compare, grow, and rewrite docs/performance.md (about ten minutes)
+const USAGE = `npm run bench                 compare, grow, look up, preload, and rewrite docs/performance.md (about ten minutes)
 npm run bench -- compare      the targets side by side
 npm run bench -- growth       the ledger from a thousand rows to a million
+npm run bench -- catalogue    finding an operation among all of them, and what a typical call means
+npm run bench -- preload      what the preload costs a program; rewrites its section of docs/performance.md
 npm run bench -- profile      where the server's time goes under load
 npm run bench -- check        that the bench works: a second or two, no figure worth reading
 
@@ -29,7 +33,7 @@ npm run bench -- check        that the bench works: a second or two, no figure w
 /** Fewer give no median worth keeping. */
 const ROUNDS_MIN = 5
 
-const VERBS = ['all', 'compare', 'growth', 'profile', 'check'] as const
+const VERBS = ['all', 'compare', 'growth', 'catalogue', 'preload', 'profile', 'check'] as const
 type Verb = (typeof VERBS)[number]
 
 async function main(args: readonly string[]): Promise<number> {
@@ -74,8 +78,9 @@ async function perform({ verb, plan, layouts, sizes, top, date, json }: Choice, 
   if (verb === 'profile') {
     return show(await profile(layouts[0]!, { connections: plan.connections, windowMs: 8_000, top, directory }))
   }
+  if (verb === 'preload') return preloadOnly(plan.rounds, layouts[0]!, directory, date, json)
   const comparisons: Comparison[] = []
-  if (verb !== 'growth') {
+  if (verb !== 'growth' && verb !== 'catalogue') {
     for (const each of layouts) {
       say(`${each.name}: ${each.means}; ${plan.rounds} rounds …`)
       const comparison = await compare(each, plan, directory)
@@ -93,13 +98,39 @@ async function perform({ verb, plan, layouts, sizes, top, date, json }: Choice, 
     growth = await grow(sizes, plan.rounds, layouts[0]!, directory)
     if (!json) show(growthTable(growth))
   }
-  const findings: Findings = { date, comparisons, growth }
+  let matching: Matching[] = []
+  if (verb === 'all' || verb === 'catalogue' || verb === 'check') {
+    matching = measureCatalogues(verb === 'check' ? 1 : plan.rounds)
+    if (!json) {
+      show(matchingTable(matching))
+      show(explainTable(matching))
+    }
+  }
+  const preloaded = verb === 'all' ? await measurePreload(plan.rounds, layouts[0]!, directory) : null
+  if (preloaded !== null && !json) show(preloadTable(preloaded))
+  const findings: Findings = { date, comparisons, growth, matching, preloaded }
   if (json) process.stdout.write(`${JSON.stringify(findings)}\n`)
   if (verb === 'all' && plan.rounds < ROUNDS_MIN) say(`the page stays as it is: it wants ${ROUNDS_MIN} rounds.`)
   else if (verb === 'all') {
     writeFileSync(join(packageRoot(), 'docs', 'performance.md'), page(findings, directory))
     say('docs/performance.md is rewritten.')
   }
+}
+
+async function preloadOnly(
+  rounds: number,
+  layout: Layout,
+  directory: string,
+  date: string,
+  json: boolean,
+): Promise<void> {
+  const preloaded = await measurePreload(rounds, layout, directory)
+  if (json) return void process.stdout.write(`${JSON.stringify(preloaded)}\n`)
+  show(preloadTable(preloaded))
+  if (rounds < ROUNDS_MIN) return say(`the page stays as it is: it wants ${ROUNDS_MIN} rounds.`)
+  const file = join(packageRoot(), 'docs', 'performance.md')
+  writeFileSync(file, withPreload(readFileSync(file, 'utf8'), preloadSection(preloaded, `${machineLine()}, ${date}`)))
+  say('the section on the preload in docs/performance.md is rewritten.')
 }
 
 async function grow(sizes: readonly number[], rounds: number, { proxy }: Layout, directory: string): Promise<Grown[]> {

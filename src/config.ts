@@ -12,11 +12,15 @@ export interface Config {
   readonly adminHostNames: readonly string[]
   /** Certificate and key of the admin listener, PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null
+  /** Where CONNECT mode listens, on loopback; null when it is off. */
+  readonly connectPort: number | null
   readonly dataDir: string
   /** Vendor name → origin that stands in for all of the vendor's hosts. */
   readonly upstreams: ReadonlyMap<string, string>
   readonly upstreamTimeoutMs: number
   readonly drainMs: number
+  /** Ids of operations whose hard refusal is lifted. Policies must still allow and permit them. */
+  readonly unlock: readonly string[]
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
   /** Where secrets come from; read once at start by custody. */
   readonly secrets: Readonly<Partial<Record<SecretName, string>>>
@@ -40,6 +44,7 @@ export const SETTINGS = [
   'admin-host',
   'admin-port',
   'admin-host-names',
+  'connect-port',
   'data-dir',
   'tls-cert',
   'tls-key',
@@ -48,6 +53,7 @@ export const SETTINGS = [
   'resend-upstream',
   'upstream-timeout-ms',
   'drain-ms',
+  'unlock',
   'log-level',
 ] as const
 
@@ -61,7 +67,8 @@ export function readConfig(
 ): Config {
   const faults: string[] = []
   const value = (name: (typeof SETTINGS)[number]): string | undefined => flags[name] ?? env[variable(name)]
-  const port = (name: 'port' | 'admin-port', fallback: number): number => whole(name, fallback, 0, 65_535)
+  const port = (name: 'port' | 'admin-port' | 'connect-port', fallback: number): number =>
+    whole(name, fallback, 0, 65_535)
   const whole = (name: (typeof SETTINGS)[number], fallback: number, least: number, most: number): number => {
     const text = value(name)
     if (text === undefined) return fallback
@@ -69,6 +76,11 @@ export function readConfig(
     faults.push(`${variable(name)} must be a whole number from ${least} to ${most}, not «${text}».`)
     return fallback
   }
+  const names = (setting: (typeof SETTINGS)[number]): string[] =>
+    (value(setting) ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '')
   const upstreams = new Map<string, string>()
   for (const vendor of UPSTREAM_VENDORS) {
     const text = value(`${vendor}-upstream`)
@@ -96,14 +108,13 @@ export function readConfig(
     port: port('port', 4242),
     adminHost,
     adminPort: port('admin-port', 4243),
-    adminHostNames: (value('admin-host-names') ?? '')
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== ''),
+    adminHostNames: names('admin-host-names'),
     tls,
+    connectPort: value('connect-port') === undefined ? null : port('connect-port', 0),
     dataDir: dataDirOf(env, value('data-dir')),
     upstreams,
     upstreamTimeoutMs: whole('upstream-timeout-ms', 60_000, 1, 600_000),
+    unlock: names('unlock'),
     drainMs: whole('drain-ms', 25_000, 0, 600_000),
     logLevel: logLevel as Config['logLevel'],
     secrets: Object.freeze({
@@ -116,6 +127,8 @@ export function readConfig(
   if (config.port !== 0 && config.port === config.adminPort && config.host === config.adminHost) {
     faults.push(`The agent port and the admin port must differ; both are ${config.port}.`)
   }
+  if (config.connectPort && [config.port, config.adminPort].includes(config.connectPort))
+    faults.push(`SPENDGATE_CONNECT_PORT must be a port of its own; ${config.connectPort} is taken by another listener.`)
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'))
   return Object.freeze(config)
 }

@@ -16,8 +16,6 @@ export interface VendorRuntime {
   readonly catalogue: Catalogue
   /** Origin that stands in for all of the vendor's hosts, or null. */
   readonly override: string | null
-  /** Names (lower case) and values of the headers every call of the vendor gets. */
-  readonly fixedHeaders: readonly string[]
 }
 
 /** @param override origin that stands in for the vendor's hosts, or null */
@@ -25,7 +23,6 @@ export const runtimeOf = (vendor: Vendor, override: string | null): VendorRuntim
   vendor,
   catalogue: new Catalogue(vendor),
   override,
-  fixedHeaders: Object.entries(vendor.fixedHeaders('')).flatMap(([name, value]) => [name.toLowerCase(), value]),
 })
 
 /** Everything the pipeline works with. Made once, in main. */
@@ -40,6 +37,10 @@ export interface Engine {
   readonly standings: Standings
   readonly upstream: Upstream
   readonly tables: { readonly rates: Rates; prices(vendor: string): Prices }
+  /** Operations whose hard refusal the operator has lifted (`--unlock`), by id. */
+  readonly unlocked: ReadonlySet<string>
+  /** Where the operator decides on an approval request. Absent: refusals name the request alone. */
+  readonly approvalLink?: (id: string) => string
   readonly clock: Clock & { suspect(): string | null }
   readonly metrics: Metrics
   readonly log: (
@@ -54,6 +55,8 @@ export interface OpenCredential {
   readonly record: CredentialRecord
   /** The value of the Authorization header. */
   readonly authorization: string
+  /** Names (lower case) and values of the headers every call under it gets, the pinned API version among them. */
+  readonly fixedHeaders: readonly string[]
   readonly scrubber: Scrubber
 }
 
@@ -93,6 +96,10 @@ export class Credentials {
     const opened = {
       record,
       authorization: vendor.authorize(parts),
+      fixedHeaders: Object.entries(vendor.fixedHeaders(record.apiVersion)).flatMap(([name, value]) => [
+        name.toLowerCase(),
+        value,
+      ]),
       scrubber: new Scrubber(vendor.secrets(parts)),
       until: now + OPEN_MS,
     }
@@ -107,10 +114,14 @@ export interface Standing {
   /** The same policies without repetition. */
   readonly policies: readonly Policy[]
   readonly perMinute: readonly (number | null)[]
+  /** How long requests for approval stand under the strictest of them; null when none wants approvals. */
+  readonly approvalMs: number | null
   /** Whether any of them refuses identical writes. */
   readonly guarded: boolean
   /** Which allowlists any of them sets for a vendor. */
   restricted(vendor: string): Question['restricted']
+  /** Whether all of them permit what reveals credentials of a vendor. */
+  revealing(vendor: string): boolean
 }
 
 /** Compiles policies once a key and notices when the key or an ancestor was narrowed. */
@@ -143,8 +154,13 @@ export class Standings {
       levels,
       policies,
       perMinute: levels.map((level) => level.policy.perMinute),
+      approvalMs: policies
+        .filter(({ approvalAbove }) => approvalAbove !== null)
+        .reduce<number | null>((least, { approvalMs }) => Math.min(least ?? approvalMs, approvalMs), null),
       guarded: policies.some((policy) => policy.duplicateWithinMs !== null),
       restricted: restrictions(policies),
+      revealing: (vendor: string) =>
+        policies.every((policy) => policy.vendors.get(vendor)?.permit.has('credential') === true),
     }
     this.#kept.set(key, { chain, standing })
     return standing

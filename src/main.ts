@@ -3,18 +3,22 @@ import { createServer as createHttp, type Server } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { judge } from '../policies/index.js'
-import { vendors } from '../vendors/index.js'
+import { priceSyncs, vendors } from '../vendors/index.js'
 import { createAdmin } from './admin/server.js'
 import { SystemClock } from './clock.js'
-import type { Config } from './config.js'
+import { ConfigFault, type Config } from './config.js'
+import { caFile } from './connect/ca-file.js'
+import { Tunnels } from './connect/proxy.js'
 import { loadAdminToken, loadMasterKey } from './custody/master-key.js'
 import { Vault } from './custody/seal.js'
 import { Credentials, runtimeOf, Standings, type Engine, type VendorRuntime } from './engine.js'
 import { internalSecrets } from './internal-secrets.js'
 import { openSqlite } from './ledger/sqlite.js'
-import { logger } from './log.js'
+import { logger, type Log } from './log.js'
 import { Metrics } from './metrics.js'
+import { operatorReads } from './operator-reads.js'
 import { packageVersion } from './package-root.js'
 import { agentListener } from './surfaces/rest.js'
 import { Tables } from './tables.js'
@@ -24,6 +28,8 @@ import { Upstream } from './wire/upstream.js'
 export interface Running {
   readonly agentUrl: string
   readonly adminUrl: string
+  /** The proxy of CONNECT mode; null when it is off. */
+  readonly connectUrl: string | null
   /** What the operator should know at start: files made, an old Node, a custom upstream. */
   readonly notices: readonly string[]
   /** Takes no new calls, lets those under way finish for up to SPENDGATE_DRAIN_MS, closes the ledger. */
@@ -49,6 +55,10 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
   if (Number(process.versions.node.split('.')[0]) < 22)
     notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
 
+  const unlocked = unlockedIn(config)
+  for (const id of unlocked)
+    notices.push(`${id} is unlocked: policies that allow and permit it open it, and nothing takes it back.`)
+
   const log = logger(config.logLevel, () => clock.now())
   const ledger = openSqlite({ file: join(config.dataDir, 'spendgate.db'), clock })
   try {
@@ -64,7 +74,7 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       ]),
     )
     const metrics = new Metrics()
-    const tables = new Tables(ledger, vendors, clock)
+    const tables = new Tables(ledger, vendors, clock, log)
     const engine: Engine = {
       ledger,
       judge,
@@ -74,6 +84,10 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       standings: new Standings(ledger, judge),
       upstream: new Upstream({ timeoutMs: config.upstreamTimeoutMs, clock }),
       tables,
+      unlocked,
+      // Where a person can open it: a listener on all addresses is reached by one of its names.
+      approvalLink: (id) =>
+        `${urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')}/approvals/${id}`,
       clock,
       metrics,
       log,
@@ -92,12 +106,18 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       version: packageVersion(),
       ready: () => ({ ok: !draining, faults: draining ? ['The server is stopping.'] : [] }),
       metrics: () =>
-        metrics.text({ spendgate_in_flight: agent.inFlight(), spendgate_rss_bytes: process.memoryUsage().rss }),
+        metrics.text({
+          spendgate_in_flight: agent.inFlight(),
+          spendgate_rss_bytes: process.memoryUsage().rss,
+          ...tables.gauges(),
+        }),
       carryOver: async (oldId, newId) => {
         const next = ledger.key(newId)!
         const { levels } = engine.standings.of(next)
         const budgets = vendors.flatMap(({ name }) =>
-          judge.budgets(levels, { vendor: name, credentialId: null }, clock.now()),
+          DIRECTIONS.flatMap((direction) =>
+            judge.budgets(levels, { vendor: name, credentialId: null, direction }, clock.now()),
+          ),
         )
         const own = new Map(
           budgets
@@ -107,13 +127,28 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
         await ledger.carryOver(oldId, [...own.values()], 'admin')
       },
       onTablesChanged: () => tables.reload(),
+      reach: engine,
+      priceSyncs: {
+        twilio: (record, wish) =>
+          priceSyncs.twilio({
+            ...wish,
+            read: operatorReads(engine, record),
+            pause: (ms) => pause(ms, undefined, { ref: false }),
+          }),
+      },
       backupDir: config.dataDir,
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
     })
 
+    const tunnels = config.connectPort === null ? null : await connectMode(config, clock, log, notices)
     const agentServer = createHttp(
       { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 },
-      agent.handle,
+      tunnels === null
+        ? agent.handle
+        : (incoming, outgoing) => {
+            tunnels.enter(incoming)
+            agent.handle(incoming, outgoing)
+          },
     )
     agentServer.on('clientError', (error, socket) => {
       // Bytes after a whole request must not take away the answer to it: the vendor may have acted.
@@ -124,22 +159,31 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       config.tls === null
         ? createHttp(adminListener)
         : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
+    const connectServer = tunnels?.proxy(agentServer) ?? null
     await listen(agentServer, config.port, config.host)
     try {
       await listen(adminServer, config.adminPort, config.adminHost)
+      if (connectServer) await listen(connectServer, config.connectPort!, CONNECT_HOST)
     } catch (cause) {
       agentServer.close()
+      adminServer.close()
       throw cause
     }
+    const connectUrl = connectServer && urlOf(connectServer, CONNECT_HOST, 'http')
+    if (connectUrl)
+      notices.push(
+        `CONNECT mode is on: HTTPS_PROXY=${connectUrl}, for clients that trust ${caFile(config.dataDir)} (docs/connect.md).`,
+      )
     log('info', 'started', {
       agent: urlOf(agentServer, config.host, 'http'),
       admin: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
+      ...(connectUrl ? { connect: connectUrl } : {}),
     })
 
     let stopped: Promise<void> | null = null
     const stop = async (): Promise<void> => {
       draining = true
-      const closed = Promise.all([closing(agentServer), closing(adminServer)])
+      const closed = Promise.all([agentServer, adminServer, ...(connectServer ? [connectServer] : [])].map(closing))
       agent.drain()
       await drained(agent.inFlight, config.drainMs)
       // What the vendor has not answered by now is booked as assumed while there is still a ledger to book it in.
@@ -147,6 +191,8 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       await drained(agent.inFlight, LAST_WORDS_MS)
       agentServer.closeAllConnections()
       adminServer.closeAllConnections()
+      connectServer?.closeAllConnections()
+      tunnels?.close()
       await closed
       await drained(agent.inFlight, LAST_WORDS_MS)
       await ledger.close()
@@ -155,6 +201,7 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
     return {
       agentUrl: urlOf(agentServer, config.host, 'http'),
       adminUrl: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
+      connectUrl,
       notices,
       stop: () => (stopped ??= stop()),
     }
@@ -205,3 +252,32 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 
 /** Reads a policy document as the server would, for `spendgate policy check`. */
 export const checkPolicy = (text: string, file: string): ReturnType<typeof judge.parse> => judge.parse(text, file)
+
+const DIRECTIONS = ['none', 'in', 'out'] as const
+
+/** @throws ConfigFault for an id that no catalogue has: a misspelt exception must not be thought to stand */
+function unlockedIn({ unlock }: Config): ReadonlySet<string> {
+  const known = new Set(vendors.flatMap(({ operations }) => operations.map(({ id }) => id)))
+  const strange = unlock.filter((id) => !known.has(id))
+  if (strange.length > 0)
+    throw new ConfigFault(
+      `SPENDGATE_UNLOCK names no operation: ${strange.join(', ')}. The ids stand in docs/vendors and in the refusals.`,
+    )
+  return new Set(unlock)
+}
+
+/** Wherever the agent port is: who should trust the CA is on this machine, and a proxy on a network finds other users. */
+const CONNECT_HOST = '127.0.0.1'
+
+/** The CA and its library are loaded only where the mode is on. */
+async function connectMode(config: Config, clock: SystemClock, log: Log, notices: string[]): Promise<Tunnels> {
+  const { Authority } = await import('./connect/ca.js')
+  const hosts = vendors.flatMap((vendor) => vendor.hosts)
+  const domains = [...new Set(hosts.map((host) => host.split('.').slice(-2).join('.')))]
+  const authority = await Authority.open(config.dataDir, domains, clock)
+  if (authority.created)
+    notices.push(
+      `A certificate authority for ${domains.join(', ')} and nothing else was made in ${caFile(config.dataDir)}.`,
+    )
+  return new Tunnels(authority, hosts, log)
+}

@@ -1,15 +1,16 @@
 import { newCallLabel } from './ledger/ids.js'
 import type { Match } from './catalogue.js'
-import { statusOf, type Call, type Denial } from './contracts/call.js'
-import type { Admission, CallDraft, Settlement } from './contracts/ledger.js'
+import { statusOf, type Call, type Denial, type Effect, type Quote } from './contracts/call.js'
+import type { Admission, CallDraft, CredentialRecord, Settlement } from './contracts/ledger.js'
 import { formatUsd, ZERO, type Usd } from './contracts/money.js'
-import type { Decision } from './contracts/policy.js'
-import type { Explanation, JsonObject, Outcome, Question } from './contracts/vendor.js'
-import type { Engine, Standing, VendorRuntime } from './engine.js'
+import type { Decision, Usage } from './contracts/policy.js'
+import type { Explanation, JsonObject, Operation, Outcome, Question, Vendor } from './contracts/vendor.js'
+import type { Engine, OpenCredential, Standing, VendorRuntime } from './engine.js'
 import type { Answer, Content, Exchange } from './exchange.js'
 import { chooseRun, chooseVendor, identify, shapeFor } from './identify.js'
 import { resolve } from './resolve.js'
-import { canonical, upstreamRequest } from './wire/prepare.js'
+import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
+import { rewritten, type Rewriting } from './wire/reply.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
 
 /** Filled in as more of the call becomes known. */
@@ -24,11 +25,100 @@ const FREE: Explanation = { quote: { basis: 'free' }, subjects: {} }
  * @throws LedgerFault when the ledger cannot write; nothing was sent then
  */
 export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
+  const { ledger } = engine
+  // Decided and reserved in one durable transaction.
+  const weighed = await weigh(x, engine, (draft, decide) => ledger.admit(draft, decide))
+  const { runtime } = weighed
+  if (weighed.draft === null) return refusal(runtime, weighed.denial, null, engine)
+  const { draft, decided: admission, meaning } = weighed
+  if (meaning === null || admission.decision.verdict === 'deny') return refusal(runtime, null, admission, engine)
+
+  // Out with the real credential; from here the call lives on whether or not the client waits.
+  const { vendor } = runtime
+  const { match, question, explanation, request, credential, revealing } = meaning
+  const upstreamKey = vendor.idempotent(match.operation, x.method)
+    ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
+    : null
+  const result = await engine.upstream.send(
+    upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey),
+    () => {
+      const leave = ledger.mayLeave(admission.callId)
+      return leave === true ? null : leave
+    },
+  )
+  const settlement = settlementOf(result, runtime, match, question, explanation, draft)
+  ledger.settle(admission.callId, settlement)
+  engine.metrics.count(
+    'spendgate_calls_total',
+    `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`,
+  )
+  return answer(result, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
+    drop: secretFields(runtime, match.operation, revealing),
+    origins: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : NO_LINKS,
+  })
+}
+
+/** What a call would be answered if it were made now. Another call may come before it. */
+export interface Preview {
+  readonly draft: CallDraft
+  readonly decision: Decision
+  /** What stood in the ledger when it was decided, this call's amount among it. */
+  readonly usage: Usage
+}
+
+/**
+ * The same up to the decision, and no further: look-ups run and count for the rate, nothing is reserved, sent or
+ * written. Null when no key is known.
+ */
+export async function preview(x: Exchange, engine: Engine): Promise<Preview | null> {
+  const weighed = await weigh(x, engine, async (draft, decide) => {
+    let seen: Usage
+    const decision = await engine.ledger.preview(draft, (usage) => decide((seen = usage)))
+    return { decision, usage: seen! }
+  })
+  return weighed.draft === null ? null : { draft: weighed.draft, ...weighed.decided }
+}
+
+/** A call that was decided on, by whatever `enter` made of the decision. */
+interface Weighed<Decided> {
+  readonly runtime: VendorRuntime
+  readonly draft: CallDraft
+  readonly decided: Decided
+  /** Null when it was refused before it had become a request. */
+  readonly meaning: Meaning | null
+}
+interface Stranger {
+  readonly runtime: VendorRuntime
+  readonly draft: null
+  readonly denial: Denial
+}
+/** What is needed to send a request and to book its outcome. */
+interface Meaning {
+  readonly match: Match
+  readonly question: Question
+  readonly explanation: Explanation
+  readonly request: Canonical
+  readonly credential: OpenCredential
+  /** Whether replies may show what would let its holder act past spendgate. */
+  readonly revealing: boolean
+}
+
+/**
+ * Reads, prices and judges a request.
+ *
+ * @param enter takes the decision: into the ledger with a reservation, or only to look at it. Asked once.
+ */
+async function weigh<Decided>(
+  x: Exchange,
+  engine: Engine,
+  enter: (draft: CallDraft, decide: (usage: Usage) => Decision) => Promise<Decided>,
+): Promise<Weighed<Decided> | Stranger> {
   const { ledger, judge, clock } = engine
 
   // Who calls, and for which vendor and run. From the head alone.
   const caller = identify(x.authorization, engine)
-  if (caller.key === null) return refusal(shapeFor(x.named, caller.form, engine), caller.denial, null, engine)
+  if (caller.key === null)
+    return { runtime: shapeFor(x.named, caller.form, engine), draft: null, denial: caller.denial }
   const { key } = caller
   const { runtime, fault: vendorFault } = chooseVendor(x.named, caller, engine)
   const { vendor } = runtime
@@ -49,6 +139,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     effect: null,
     direction: 'none',
     customer: null,
+    commits: null,
     reason: x.reason,
     quoted: ZERO,
     basis: 'free',
@@ -59,14 +150,20 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     lookUps: 0,
     rateCounted: false,
     perMinute: standing.perMinute,
-    budgets: judge.budgets(standing.levels, { vendor: vendor.name, credentialId: record?.id ?? null }, clock.now()),
+    budgets: judge.budgets(
+      standing.levels,
+      { vendor: vendor.name, credentialId: record?.id ?? null, direction: 'none' },
+      clock.now(),
+    ),
   }
   const stops = (): Denial | null => {
     const stands = ledger.stands(key, run, vendor.name)
     return stands === true ? null : stands
   }
-  const refuse = async (denial: Denial): Promise<Answer> =>
-    refusal(runtime, null, await ledger.admit(draft, () => ({ verdict: 'deny', denial: stops() ?? denial })), engine)
+  const refuse = async (denial: Denial): Promise<Weighed<Decided>> => {
+    const decided = await enter(draft, () => ({ verdict: 'deny', denial: stops() ?? denial }))
+    return { runtime, draft, decided, meaning: null }
+  }
 
   // What is asked. Nothing of the body is read before the key stands and the address is clear.
   const early = stops() ?? withRule('address', x.fault ?? vendorFault ?? runFault)
@@ -80,13 +177,13 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   if ('code' in content) return refuse(withRule('parse', content)!)
   if (match === null) return refuse(unknownOperation(x.method, path))
   const { operation } = match
-  if (operation.never !== undefined)
-    return refuse({ code: 'operation_not_allowed', rule: 'never', message: `${operation.never} Do not retry.` })
+  const unlocked = engine.unlocked.has(operation.id)
+  if (operation.never !== undefined && !unlocked) return refuse(locked(operation, operation.never))
   const stranger = unknownParameter(match, content)
   if (stranger !== null) return refuse(stranger)
 
   // What it means: price, subjects, effects; with look-ups where the request does not say.
-  const question = questionOf(x, match, content, record!.account, standing, engine, vendor.name)
+  const question = questionOf(x, match, content, record!, standing, engine)
   const common = vendor.common?.(question)
   if (common?.refuse) return refuse(withRule('explain', common.refuse)!)
   let explained = operation.explain?.(question) ?? FREE
@@ -95,7 +192,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     const blind = callOf(x, match, vendor.name, path, { ...FREE, subjects: common?.subjects ?? {} })
     const denial = await ledger.clear(draft, (usage) => judge.screen(blind, usage, standing.policies))
     if (denial) return refuse(denial)
-    const resolved = await resolve(explained, runtime, credential, engine.upstream, stops)
+    const resolved = await resolve(explained, runtime, credential, engine.upstream, clock, stops)
     draft.rateCounted = true
     draft.lookUps = resolved.count
     if (resolved.denial) return refuse(resolved.denial)
@@ -103,28 +200,36 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   }
   const explanation: Explanation = { ...explained, subjects: { ...explained.subjects, ...common?.subjects } }
   if (explanation.refuse) return refuse(withRule('explain', explanation.refuse)!)
+  if (explanation.never !== undefined && !unlocked) return refuse(locked(operation, explanation.never))
   const sent = explanation.set ? { ...content, form: content.form.with(explanation.set) } : content
-  const request = canonical(runtime, x.method, path, sent, explanation.subjects.accounts ?? [])
+  const request = canonical(runtime, x.method, path, sent, explanation.subjects.accounts ?? [], operation.host)
   const call = callOf(x, match, vendor.name, path, explanation)
   const quoted = 'amount' in call.quote ? call.quote.amount : ZERO
   // Read again: while the body and the look-ups were awaited the key may have been narrowed and a day have begun.
-  const { levels, policies, perMinute, guarded } = engine.standings.of(ledger.key(key.id)!)
+  const { levels, policies, perMinute, guarded, approvalMs } = engine.standings.of(ledger.key(key.id)!)
   draft.perMinute = perMinute
-  draft.budgets = judge.budgets(levels, { vendor: vendor.name, credentialId: draft.credentialId }, clock.now())
+  const direction = explanation.direction ?? 'none'
+  draft.budgets = judge.budgets(
+    levels,
+    { vendor: vendor.name, credentialId: draft.credentialId, direction },
+    clock.now(),
+  )
   draft.effect = call.effects.at(-1)!
-  draft.direction = explanation.direction ?? 'none'
+  draft.direction = direction
+  draft.commits = call.commits
   draft.customer = explanation.subjects.customers?.[0] ?? null
   draft.quoted = quoted
   draft.basis = call.quote.basis
   draft.object = explanation.object ?? null
   draft.requestHash = request.hash
   draft.guarded = guarded
+  draft.approvalMs = approvalMs
   if (x.idempotencyKey !== null) {
     draft.idempotencyHash = engine.namespace(`${key.rootId}/${vendor.name}`, x.idempotencyKey)
   }
 
-  // Whether it may: decided and reserved in one durable transaction.
-  const admission = await ledger.admit(draft, (usage): Decision => {
+  // Whether it may.
+  const decided = await enter(draft, (usage): Decision => {
     const suspect = quoted > 0n ? clock.suspect() : null
     if (suspect !== null)
       return {
@@ -137,30 +242,18 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
       }
     return judge.decide(call, usage, policies)
   })
-  if (admission.decision.verdict === 'deny') return refusal(runtime, null, admission, engine)
-
-  // Out with the real credential; from here the call lives on whether or not the client waits.
-  const upstreamKey = vendor.idempotent(operation, x.method)
-    ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
-    : null
-  const result = await engine.upstream.send(
-    upstreamRequest(request, runtime, credential.authorization, (name) => x.header(name), upstreamKey),
-    () => {
-      const leave = ledger.mayLeave(admission.callId)
-      return leave === true ? null : leave
-    },
-  )
-  const settlement = settlementOf(result, runtime, match, question, explanation, draft)
-  ledger.settle(admission.callId, settlement)
-  engine.metrics.count(
-    'spendgate_calls_total',
-    `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`,
-  )
-  return answer(result, runtime, admission, credential.scrubber, upstreamKey !== null, engine)
+  const revealing = standing.revealing(vendor.name)
+  return { runtime, draft, decided, meaning: { match, question, explanation, request, credential, revealing } }
 }
 
 const withRule = (rule: string, fault: Pick<Denial, 'code' | 'message'> | null): Denial | null =>
   fault && { ...fault, rule }
+
+const locked = (operation: Operation, why: string): Denial => ({
+  code: 'operation_not_allowed',
+  rule: 'never',
+  message: `${why} Only the operator can lift this, by starting the server with --unlock ${operation.id}. Do not retry.`,
+})
 
 const unknownOperation = (method: string, path: string): Denial => ({
   code: 'operation_unknown',
@@ -190,10 +283,9 @@ function questionOf(
   x: Exchange,
   match: Match,
   content: Content,
-  account: string,
+  credential: CredentialRecord,
   standing: Standing,
   engine: Engine,
-  vendor: string,
 ): Question {
   return {
     method: x.method,
@@ -201,29 +293,48 @@ function questionOf(
     params: content.form,
     json: content.json,
     header: (name) => x.header(name),
-    account,
-    apiVersion: '',
+    account: credential.account,
+    apiVersion: credential.apiVersion,
     rates: engine.tables.rates,
-    prices: engine.tables.prices(vendor),
+    prices: engine.tables.prices(credential.vendor),
     nowMs: engine.clock.now(),
-    restricted: standing.restricted(vendor),
+    restricted: standing.restricted(credential.vendor),
   }
 }
 
 function callOf(x: Exchange, match: Match, vendor: string, path: string, explanation: Explanation): Call {
   const { operation } = match
+  const effects = effectsOf(operation, explanation)
   return {
     vendor,
     endpoint: `${x.method} ${path}`,
     aliases: match.aliases,
     operation: operation.id,
-    effects: explanation.effects?.length
-      ? [...new Set([operation.effect, ...explanation.effects])]
-      : [operation.effect],
-    quote: explanation.quote,
+    effects,
+    quote: countable(effects.includes('spend') ? accounted(operation, explanation.quote) : explanation.quote),
     subjects: explanation.subjects,
+    commits: explanation.commits ?? null,
     reason: x.reason,
   }
+}
+
+function effectsOf(operation: Operation, { effects: triggered = [] }: Explanation): readonly Effect[] {
+  if (!operation.preview && triggered.length === 0) return [operation.effect]
+  return [...new Set([...(operation.preview ? (['preview'] as const) : []), operation.effect, ...triggered])]
+}
+
+/** USD 10 billion a call, in micro-USD: hundreds of them still fit into the ledger's 64-bit sums. */
+const QUOTED_MAX = 10n ** 16n
+
+const countable = (quote: Quote): Quote =>
+  'amount' in quote && quote.amount > QUOTED_MAX
+    ? { basis: 'unpriceable', why: 'The amount is larger than any that is counted here.' }
+    : quote
+
+/** What can move money moves none only where its catalogue entry says why; a gap in the catalogue is no gift. */
+function accounted(operation: Operation, quote: Quote): Quote {
+  if (quote.basis !== 'free' || quote.why !== undefined) return quote
+  return { basis: 'unpriceable', why: `What ${operation.id} costs with these parameters is not known.` }
 }
 
 /** What the vendor's answer, or its absence, means for the money. When in doubt it counts as spent. */
@@ -251,7 +362,7 @@ function settlementOf(
     return { outcome: verdict === 'released' ? 'released' : doubt, ...seen }
   }
   if (operation.outcome === undefined) return { outcome: 'settled', ...settleAmount(explanation.settle), ...seen }
-  const reply = encoded(result) ? null : parseObject(result.body)
+  const reply = encoded(result) ? null : result.status === 204 ? {} : parseObject(result.body)
   if (reply === null) return { outcome: doubt, ...seen }
   const outcome = outcomeOf(operation, reply, question, explanation)
   if (outcome === null) return { outcome: doubt, ...seen }
@@ -260,6 +371,8 @@ function settlementOf(
     ...settleAmount(outcome.amount ?? explanation.settle),
     ...(outcome.object === undefined ? {} : { object: outcome.object }),
     ...(outcome.total === undefined ? {} : { total: outcome.total }),
+    ...(outcome.commitment === undefined ? {} : { commitment: outcome.commitment }),
+    ...(outcome.ends === undefined ? {} : { ends: outcome.ends }),
     ...seen,
   }
 }
@@ -298,6 +411,18 @@ function headerIn(headers: readonly string[], name: string): string | undefined 
   return undefined
 }
 
+const NO_LINKS: ReadonlyMap<string, string> = new Map()
+
+/** Absolute links to the vendor's hosts lead back here, or a client would carry its vault key to the vendor on page two. */
+const linksBack = ({ hosts, name }: Vendor, base: string): ReadonlyMap<string, string> =>
+  new Map(hosts.map((host, i) => [`https://${host}`, `${base}/${name}${i === 0 ? '' : `/${host}`}`]))
+
+/** Fields an agent does not get: what the vendor never shows, and what would let it act past spendgate. */
+function secretFields({ vendor }: VendorRuntime, operation: Operation, permitted: boolean): ReadonlySet<string> {
+  const withheld = permitted && operation.never === undefined ? [] : (operation.reveals ?? [])
+  return new Set([...(vendor.reveals ?? []), ...withheld])
+}
+
 /** The vendor's reply as the agent may see it, or in its place what went wrong on the way. */
 function answer(
   result: UpstreamReply | UpstreamFault | Withheld<Denial>,
@@ -306,18 +431,21 @@ function answer(
   scrubber: { body(body: Buffer): Buffer; text(text: string): string },
   idempotent: boolean,
   engine: Engine,
+  rewriting: Rewriting,
 ): Answer {
   if (result.kind === 'withheld') return refusal(runtime, result.because, admission, engine)
   const fault = result.kind === 'fault' ? faultDenial(result, idempotent) : unfit(result, idempotent)
   if (fault !== null) return refusal(runtime, fault, admission, engine)
   const reply = result as UpstreamReply
+  const body = rewritten(reply.body, rewriting)
+  if (body === null) return refusal(runtime, UNREADABLE, admission, engine)
   const headers = own(admission)
   for (let i = 0; i < reply.headers.length; i += 2) {
     const name = reply.headers[i]!
     if (name === 'content-type' || runtime.vendor.replyHeaders.includes(name))
       headers.push(name, scrubber.text(reply.headers[i + 1]!))
   }
-  return { status: reply.status, headers, body: scrubber.body(reply.body) }
+  return { status: reply.status, headers, body: scrubber.body(body) }
 }
 
 function faultDenial(fault: UpstreamFault, idempotent: boolean): Denial {
@@ -349,10 +477,22 @@ function unfit(reply: UpstreamReply, idempotent: boolean): Denial | null {
   }
 }
 
+const UNREADABLE: Denial = {
+  code: 'upstream_unavailable',
+  rule: 'upstream',
+  message: 'The vendor answered with something else than JSON, in which a secret could not be found and taken out.',
+}
+
 const own = (admission: Admission): string[] => {
   const headers = ['x-spendgate-call-id', admission.callId, 'x-spendgate-decision', admission.decision.verdict]
   if (admission.remaining !== null) headers.push('x-spendgate-remaining-usd', formatUsd(admission.remaining))
   return headers
+}
+
+/** Says where the operator decides, which neither rule nor ledger knows. Last, so that no full stop joins the address. */
+function withLink(denial: Denial, { approvalLink }: Engine): Denial {
+  if (denial.approval === undefined || approvalLink === undefined) return denial
+  return { ...denial, message: `${denial.message} At ${approvalLink(denial.approval)} the operator decides.` }
 }
 
 /**
@@ -367,7 +507,7 @@ export function refusal(
   admission: Admission | null,
   engine: Engine,
 ): Answer {
-  const because = denial ?? admission!.decision.denial!
+  const because = withLink(denial ?? admission!.decision.denial!, engine)
   const { status, headers: shape, body } = runtime.vendor.refuse(because)
   const upstream = denial !== null && admission !== null && denial.rule === 'upstream'
   engine.metrics.count('spendgate_refusals_total', `vendor="${runtime.vendor.name}",code="${because.code}"`)

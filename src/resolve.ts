@@ -1,4 +1,5 @@
 import type { Denial } from './contracts/call.js'
+import type { Clock } from './contracts/clock.js'
 import type { Explained, Explanation, JsonObject, LookUp } from './contracts/vendor.js'
 import type { OpenCredential, VendorRuntime } from './engine.js'
 import { parseForm, Form, EMPTY } from './wire/form.js'
@@ -9,6 +10,8 @@ import type { Upstream } from './wire/upstream.js'
 /** Look-ups one call may cause. The longest honest chain is a dispute's: dispute, charge, intent. Line items take one each. */
 export const LOOK_UPS_MAX = 6
 const REPLY_BYTES_MAX = 1024 * 1024
+/** All look-ups of a call together, ms. Clients wait for the answer meanwhile. */
+const LOOK_UPS_MS_MAX = 20_000
 
 export interface Resolved {
   readonly explanation: Explanation | null
@@ -27,10 +30,12 @@ export async function resolve(
   runtime: VendorRuntime,
   credential: OpenCredential,
   upstream: Upstream,
+  clock: Clock,
   gate: () => Denial | null,
 ): Promise<Resolved> {
   let explained = first
   let count = 0
+  const until = clock.monotonic() + LOOK_UPS_MS_MAX
   while ('lookUp' in explained) {
     if (count === LOOK_UPS_MAX)
       return {
@@ -46,8 +51,11 @@ export async function resolve(
         count,
       }
     count++
-    const headers = upstreamRequest(request, runtime, credential.authorization, () => undefined, null)
-    const result = await upstream.send(headers, gate)
+    const leftMs = Math.ceil(until - clock.monotonic())
+    if (leftMs <= 0)
+      return failed(`the look-ups at ${runtime.vendor.name} took longer than ${LOOK_UPS_MS_MAX / 1000} s`, count - 1)
+    const headers = upstreamRequest(request, runtime, credential, () => undefined, null)
+    const result = await upstream.send(headers, gate, leftMs)
     if (result.kind === 'withheld') return { explanation: null, denial: result.because, count }
     if (result.kind === 'fault')
       return failed(
@@ -80,7 +88,15 @@ function requestFor(step: LookUp, runtime: VendorRuntime) {
   const form = params.length === 0 ? EMPTY : new Form(params)
   // Our own rules bind us too: an id with brackets or control characters in it must not become another parameter.
   if (params.length > 0 && !(parseForm(form.serialise()) instanceof Form)) return null
-  return canonical(runtime, method, path, { form, json: undefined, place: method === 'GET' ? 'query' : 'form' })
+  const host = runtime.catalogue.match(method, path)?.operation.host
+  return canonical(
+    runtime,
+    method,
+    path,
+    { form, json: undefined, place: method === 'GET' ? 'query' : 'form' },
+    [],
+    host,
+  )
 }
 
 function objectIn(body: Buffer): JsonObject | null {

@@ -15,7 +15,7 @@ function filesIn(folder: string, ending: RegExp): string[] {
   if (!existsSync(join(root, folder))) return []
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
-    .filter((path) => ending.test(path))
+    .filter((path) => ending.test(path) && !path.includes('/node_modules/'))
     .sort()
 }
 
@@ -117,7 +117,8 @@ const AREAS: readonly Area[] = [
     holds: isIn('vendors'),
     own: (target, _kind, path) => {
       if (path === 'vendors/index.ts') return isIn('vendors', 'src/contracts')(target)
-      return CONTRACTS(target) || isIn(path.split('/').slice(0, 2).join('/'))(target)
+      const shared = isIn('vendors/table.ts')
+      return CONTRACTS(target) || shared(target) || isIn(path.split('/').slice(0, 2).join('/'))(target)
     },
     packages: ['libphonenumber-js'],
     instead: 'A vendor knows its own facts: take what it needs through the Question, or answer with a LookUp.',

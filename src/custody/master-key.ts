@@ -100,6 +100,12 @@ export function resetAdminToken(dataDir: string): Secret {
   return new Secret(token)
 }
 
+/** Text of a file of ours that holds a secret. Throws CustodyFault when others may read it. */
+export const readOwnFile = (path: string): string => readSecret({ path, refused: REFUSED_OWN })
+
+/** Puts a secret into the data directory, for the owner alone; durable, and whole or not at all. */
+export const replaceOwnFile = (dataDir: string, name: string, text: string): void => replace(dataDir, name, text)
+
 const newToken = (): string => TOKEN_PREFIX + randomBase62(43)
 
 function checkToken(found: Found): void {

@@ -76,11 +76,11 @@ const SCENES: readonly Scene[] = [
   },
   {
     vendor: 'stripe',
-    what: 'top-up, an operation nobody has priced',
+    what: 'instant loan, an operation nobody has described',
     usd: '10.00',
     allowed: 0,
     refusal: 'operation_unknown',
-    act: ({ stripe }) => stripe.topups.create({ amount: 1_000, currency: 'usd' }),
+    act: ({ stripe }) => stripe.rawRequest('POST', '/v1/instant_loans', { amount: 1_000, currency: 'usd' }),
   },
   {
     vendor: 'twilio',

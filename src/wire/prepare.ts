@@ -1,5 +1,5 @@
 import * as crypto from 'node:crypto'
-import type { VendorRuntime } from '../engine.js'
+import type { OpenCredential, VendorRuntime } from '../engine.js'
 import type { Content } from '../exchange.js'
 import { encodePath } from './target.js'
 import type { UpstreamRequest } from './upstream.js'
@@ -16,20 +16,25 @@ export interface Canonical {
   readonly hash: string
 }
 
-/** @param path canonical; other hosts than the vendor's main one stand before it (`verify.twilio.com/v2/…`) */
+/**
+ * @param path canonical; a vendor's other products stand before it (`verify.twilio.com/v2/…`)
+ * @param accounts other accounts of the vendor that the call's headers name
+ * @param at the host that serves a path which names none; the vendor's main one by default
+ */
 export function canonical(
   runtime: VendorRuntime,
   method: string,
   path: string,
   content: Content,
   accounts: readonly string[] = [],
+  at: string = runtime.vendor.hosts[0]!,
 ): Canonical {
   const { vendor, override } = runtime
   const slash = path.indexOf('/')
-  const product = slash === 0 ? vendor.hosts[0]! : path.slice(0, slash)
+  const product = slash === 0 ? at : path.slice(0, slash)
   const origin = override ?? `https://${product}`
-  // Behind an override, a vendor with several hosts still needs to be told which one is meant.
-  const host = override !== null && vendor.hosts.length === 1 ? override.slice(override.indexOf('//') + 2) : product
+  // A stand-in for several products still needs to be told which one is meant.
+  const host = override !== null && !vendor.productByHost ? override.slice(override.indexOf('//') + 2) : product
   const query = content.place === 'query' ? content.form.serialise() : ''
   const target = encodePath(path.slice(slash)) + (query === '' ? '' : `?${query}`)
   const body =
@@ -55,11 +60,11 @@ export function canonical(
 export function upstreamRequest(
   request: Canonical,
   runtime: VendorRuntime,
-  authorization: string,
+  credential: Pick<OpenCredential, 'authorization' | 'fixedHeaders'>,
   header: (name: string) => string | undefined,
   idempotencyKey: string | null,
 ): UpstreamRequest {
-  const headers = ['host', request.host, 'authorization', authorization, 'accept-encoding', 'identity']
+  const headers = ['host', request.host, 'authorization', credential.authorization, 'accept-encoding', 'identity']
   let agent = false
   for (const name of runtime.vendor.requestHeaders) {
     const value = header(name)
@@ -69,7 +74,7 @@ export function upstreamRequest(
   }
   // Some vendors refuse a request without one.
   if (!agent) headers.push('user-agent', 'spendgate')
-  headers.push(...runtime.fixedHeaders)
+  headers.push(...credential.fixedHeaders)
   if (request.contentType !== null) headers.push('content-type', request.contentType)
   if (idempotencyKey !== null) headers.push('idempotency-key', idempotencyKey)
   return { origin: request.origin, method: request.method, target: request.target, headers, body: request.body }

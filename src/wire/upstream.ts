@@ -60,8 +60,15 @@ export class Upstream {
     this.#clock = options.clock
   }
 
-  /** @param gate asked synchronously right before the first byte is written; null lets it go */
-  send<T>(request: UpstreamRequest, gate: () => T | null): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
+  /**
+   * @param gate asked synchronously right before the first byte is written; null lets it go
+   * @param timeoutMs waits for head and body at most so long, if that is less than the general limit
+   */
+  send<T>(
+    request: UpstreamRequest,
+    gate: () => T | null,
+    timeoutMs: number = this.#timeoutMs,
+  ): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
     this.#underWay++
     return new Promise((resolve) => {
       const done = (result: UpstreamReply | UpstreamFault | Withheld<T>): void =>
@@ -76,8 +83,8 @@ export class Upstream {
           method: request.method as Dispatcher.HttpMethod,
           headers: request.headers,
           body: request.body,
-          headersTimeout: this.#timeoutMs,
-          bodyTimeout: this.#timeoutMs,
+          headersTimeout: Math.min(timeoutMs, this.#timeoutMs),
+          bodyTimeout: Math.min(timeoutMs, this.#timeoutMs),
         },
         handler,
       )

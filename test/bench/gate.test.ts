@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { matchingTable } from '../../bench/catalogue.js'
 import { median, paired } from '../../bench/compare.js'
 import type { Findings } from '../../bench/document.js'
 import type { Run } from '../../bench/load.js'
@@ -42,6 +43,19 @@ describe('the bench, as built, for a moment', () => {
     }
     expect(growthTable(growth)).toContain('400')
   }, 60_000)
+
+  test('every route of every vendor is found, and what a typical call means is worked out', async () => {
+    const { code, stdout } = await new Child([built('bench/index.js'), 'catalogue', '--json', '--rounds', '1']).ended
+    expect(code).toBe(0)
+    const { matching } = JSON.parse(stdout) as Findings
+    expect(matching.map(({ vendor }) => vendor)).toEqual(['stripe', 'twilio', 'resend'])
+    for (const { operations, routes, knownNs, unknownNs, typical } of matching) {
+      expect(routes).toBeGreaterThanOrEqual(operations)
+      expect(operations).toBeGreaterThan(100)
+      expect(Math.min(knownNs, unknownNs, ...typical.map(({ explainNs }) => explainNs))).toBeGreaterThan(0)
+    }
+    expect(matchingTable(matching)).toContain('twilio')
+  })
 
   test('what it does not understand it refuses before it measures anything', async () => {
     for (const args of [

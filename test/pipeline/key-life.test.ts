@@ -123,3 +123,15 @@ describe('a key is narrowed', () => {
     expect((await pay(world, young.key, 150)).status).toBe(200)
   })
 })
+
+test('a key reissued twice in a day carries what both before it have spent', async () => {
+  const first = await world.key({ daily_cap_usd: '10.00' })
+  const { policy } = await world.must('GET', `/keys/${first.id}`)
+  const reissued = (id: string): Promise<IssuedKey> => world.must('POST', `/keys/${id}/reissue`, { policy })
+  await pay(world, first.key, 400)
+  const second = await reissued(first.id)
+  await pay(world, second.key, 300)
+  const third = await reissued(second.id)
+  expect(codeOf(await pay(world, third.key, 301))).toBe('daily_cap_exceeded')
+  expect((await pay(world, third.key, 300)).status).toBe(200)
+})

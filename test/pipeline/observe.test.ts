@@ -64,7 +64,7 @@ describe('observing waives no more than that', () => {
   test('standing, freeze, grammar, unknown operations and amounts, and reused idempotency keys hold', async () => {
     const key = await observed()
     await refused('operation_unknown', () =>
-      world.call(key.key, 'POST', '/stripe/v1/issuing/cards', { currency: 'usd' }),
+      world.call(key.key, 'POST', '/stripe/v1/instant_loans', { currency: 'usd' }),
     )
     await refused('request_malformed', () => world.call(key.key, 'POST', intents, payment(100, { surprise: '1' })))
     await refused('request_malformed', () => world.call(key.key, 'POST', intents, payment(100, { amount: '1e9' })))

@@ -352,7 +352,7 @@ describe('7. What we do not understand and could cost money, we refuse.', () => 
     [
       'an operation nobody described',
       'POST',
-      '/stripe/v1/treasury/outbound_payments',
+      '/stripe/v1/instant_loans',
       { amount: '1' },
       'operation_unknown',
     ],
