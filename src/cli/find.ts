@@ -29,7 +29,10 @@ export async function keyId(api: Api, text: string): Promise<string> {
   const { rows: all } = await api.pages<KeyReply>('/keys', 'keys', SEARCHED_MAX)
   const named = all.filter(({ name }) => name === text)
   const living = named.filter(({ revoked_at }) => (revoked_at ?? null) === null)
-  const found = living.length > 0 ? living : named
+  const meant = living.length > 0 ? living : named
+  // Children are called like the key they hang under, which is the one that is meant.
+  const roots = meant.filter(({ parent_id }) => (parent_id ?? null) === null)
+  const found = roots.length > 0 ? roots : meant
   if (found.length > 1) throw ambiguous('keys', text, found)
   if (found[0] === undefined) throw notFound(`There is no key ${text}. "spendgate key list" shows them.`)
   return found[0].id

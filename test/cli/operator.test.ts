@@ -697,3 +697,11 @@ test('nothing that any command said holds a real credential or the admin token',
   expect(heard.map(({ out, err }) => out + err).join('')).not.toContain('CANARY')
   world.expectNoSecrets()
 })
+
+test('a name that children share means the key they hang under, living or dead', async () => {
+  const id = await keyMade()
+  await terminal.run('key', 'run', 'bot', '--run', 'job')
+  expect((await terminal.run('key', 'pending', 'bot', '--json')).exit).toBe(0)
+  expect((await terminal.run('key', 'revoke', 'bot', '--json')).json.id).toBe(id)
+  expect((await terminal.run('key', 'pending', 'bot', '--json')).exit).toBe(0)
+})
