@@ -54,7 +54,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   )
   return answer(result, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
     drop: secretFields(runtime, match.operation, revealing),
-    origins: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : NO_LINKS,
+    leadTo: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : null,
   })
 }
 
@@ -411,17 +411,26 @@ function headerIn(headers: readonly string[], name: string): string | undefined 
   return undefined
 }
 
-const NO_LINKS: ReadonlyMap<string, string> = new Map()
-
 /** Absolute links to the vendor's hosts lead back here, or a client would carry its vault key to the vendor on page two. */
-const linksBack = ({ hosts, name }: Vendor, base: string): ReadonlyMap<string, string> =>
-  new Map(hosts.map((host, i) => [`https://${host}`, `${base}/${name}${i === 0 ? '' : `/${host}`}`]))
+const linksBack =
+  ({ hosts, name }: Vendor, base: string) =>
+  (host: string): string | null => {
+    const at = hosts.indexOf(host)
+    return at < 0 ? null : `${base}/${name}${at === 0 ? '' : `/${host}`}`
+  }
 
 /** Fields an agent does not get: what the vendor never shows, and what would let it act past spendgate. */
 function secretFields({ vendor }: VendorRuntime, operation: Operation, permitted: boolean): ReadonlySet<string> {
-  const withheld = permitted && operation.never === undefined ? [] : (operation.reveals ?? [])
-  return new Set([...(vendor.reveals ?? []), ...withheld])
+  const shown = permitted && operation.never === undefined
+  let kept = fieldsOf.get(operation)
+  if (kept === undefined) {
+    const never = vendor.reveals ?? []
+    kept = { shown: new Set(never), hidden: new Set([...never, ...(operation.reveals ?? [])]) }
+    fieldsOf.set(operation, kept)
+  }
+  return shown ? kept.shown : kept.hidden
 }
+const fieldsOf = new WeakMap<Operation, Readonly<Record<'shown' | 'hidden', ReadonlySet<string>>>>()
 
 /** The vendor's reply as the agent may see it, or in its place what went wrong on the way. */
 function answer(

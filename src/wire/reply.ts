@@ -4,8 +4,8 @@ import type { Json } from '../contracts/vendor.js'
 export interface Rewriting {
   /** Field names, at any depth, that are taken out. */
   readonly drop: ReadonlySet<string>
-  /** Origins of the vendor, `https://verify.twilio.com`, each with the address that leads to it through us. */
-  readonly origins: ReadonlyMap<string, string>
+  /** The address that leads to a host of the vendor through us, null for any other host; absent: links stay as they are. */
+  readonly leadTo: ((host: string) => string | null) | null
 }
 
 const DEPTH_MAX = 64
@@ -14,8 +14,8 @@ const DEPTH_MAX = 64
  * The body as the agent may see it; the same buffer when nothing had to change. Null when fields must be taken out
  * and the body is not JSON in which they could be found.
  */
-export function rewritten(body: Buffer, { drop, origins }: Rewriting): Buffer | null {
-  if (body.length === 0 || (drop.size === 0 && (origins.size === 0 || !body.includes('://')))) return body
+export function rewritten(body: Buffer, { drop, leadTo }: Rewriting): Buffer | null {
+  if (body.length === 0 || (drop.size === 0 && (leadTo === null || !body.includes('://')))) return body
   let value: Json
   try {
     value = JSON.parse(body.toString('utf8')) as Json
@@ -25,7 +25,7 @@ export function rewritten(body: Buffer, { drop, origins }: Rewriting): Buffer | 
   let changed = false
   const walk = (at: Json, depth: number): Json => {
     if (typeof at === 'string') {
-      const link = linkBack(at, origins)
+      const link = leadTo === null ? at : linkBack(at, leadTo)
       if (link !== at) changed = true
       return link
     }
@@ -50,9 +50,10 @@ export function rewritten(body: Buffer, { drop, origins }: Rewriting): Buffer | 
 /** A path without a host reveals nothing: Stripe's lists name themselves by one, and SDKs turn pages by it. */
 const isOwnPath = (value: Json | undefined): boolean => typeof value === 'string' && /^\/v[0-9]/.test(value)
 
-function linkBack(text: string, origins: ReadonlyMap<string, string>): string {
-  if (origins.size === 0 || !text.startsWith('https://')) return text
-  const end = text.indexOf('/', 'https://'.length)
-  const base = end < 0 ? undefined : origins.get(text.slice(0, end))
-  return base === undefined ? text : base + text.slice(end)
+function linkBack(text: string, leadTo: (host: string) => string | null): string {
+  if (!text.startsWith(HTTPS)) return text
+  const end = text.indexOf('/', HTTPS.length)
+  const base = end < 0 ? null : leadTo(text.slice(HTTPS.length, end))
+  return base === null ? text : base + text.slice(end)
 }
+const HTTPS = 'https://'

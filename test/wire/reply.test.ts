@@ -2,14 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { rewritten } from '../../src/wire/reply.js'
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
-const drop = (...names: string[]) => ({ drop: new Set(names), origins: new Map<string, string>() })
-const links = {
-  drop: new Set<string>(),
-  origins: new Map([
-    ['https://api.twilio.com', 'http://127.0.0.1:4242/twilio'],
-    ['https://verify.twilio.com', 'http://127.0.0.1:4242/twilio/verify.twilio.com'],
-  ]),
+const drop = (...names: string[]) => ({ drop: new Set(names), leadTo: null })
+const HOSTS: Readonly<Record<string, string>> = {
+  'api.twilio.com': 'http://127.0.0.1:4242/twilio',
+  'verify.twilio.com': 'http://127.0.0.1:4242/twilio/verify.twilio.com',
 }
+const links = { drop: new Set<string>(), leadTo: (host: string) => HOSTS[host] ?? null }
 const after = (value: unknown, rewriting: Parameters<typeof rewritten>[1]): unknown =>
   JSON.parse(rewritten(json(value), rewriting)!.toString('utf8'))
 
