@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientFile, installClients } from '../helpers/clients.js'
-import { debianPackages } from '../helpers/debian.js'
+import { DEBIAN_CLIENTS, debianPackages } from '../helpers/debian.js'
 import type { IssuedKey, World } from '../helpers/world.js'
 import { startWorld } from '../pipeline/given.js'
 import { output, startProgram } from './program.js'
@@ -21,7 +21,7 @@ const LOADED = ['--require', PRELOAD, '--require', here('no-dns.cjs')]
 const PYTHON = '/usr/bin/python3'
 
 const noClients = installClients()
-const noPython = debianPackages([PYTHON, '-c', 'import stripe, twilio'], ['python3-stripe', 'python3-twilio'])
+const noPython = debianPackages(DEBIAN_CLIENTS.python)
 for (const why of [noClients, noPython]) if (why !== null) console.log(`Skipped: clients on the network’s edge. ${why}`)
 
 let world: World

@@ -3,7 +3,7 @@ import { createServer, connect as connectTo, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installClients } from '../helpers/clients.js'
-import { debianPackages } from '../helpers/debian.js'
+import { DEBIAN_CLIENTS, debianPackages } from '../helpers/debian.js'
 import { REAL, type IssuedKey, type World } from '../helpers/world.js'
 import { allCalls, seenBy, spentBy, startWorld } from '../pipeline/given.js'
 import { output, startProgram, type Program } from './program.js'
@@ -21,7 +21,7 @@ const PYTHON = '/usr/bin/python3'
 
 const absent = {
   'stripe-17': installClients(),
-  python: debianPackages([PYTHON, '-c', 'import stripe, twilio'], ['python3-stripe', 'python3-twilio']),
+  python: debianPackages(DEBIAN_CLIENTS.python),
 }
 for (const [what, why] of Object.entries(absent)) if (why !== null) console.log(`Skipped: ${what}. ${why}`)
 
@@ -334,19 +334,19 @@ const PLAIN: readonly { name: string; command: string; args: readonly string[]; 
       `curl -sS -w '\\n%{http_code}' "$1/v1/refunds" -H "Authorization: Bearer $2" -d charge=ch_A -d amount="$3"`,
       'sh',
     ],
-    missing: debianPackages(['curl', '--version'], ['curl']),
+    missing: debianPackages(DEBIAN_CLIENTS.curl),
   },
   {
     name: 'PHP, curl extension',
     command: 'php',
     args: [here('plain.php')],
-    missing: debianPackages(['php', '-r', 'exit(function_exists("curl_init") ? 0 : 1);'], ['php-cli', 'php-curl']),
+    missing: debianPackages(DEBIAN_CLIENTS.php),
   },
   {
     name: 'Ruby, net/http',
     command: 'ruby',
     args: [here('plain.rb')],
-    missing: debianPackages(['ruby', '-e', 'require "net/http"'], ['ruby']),
+    missing: debianPackages(DEBIAN_CLIENTS.ruby),
   },
   {
     name: 'Java, java.net.http',

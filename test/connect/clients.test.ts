@@ -5,7 +5,7 @@ import { childEnv } from '../../src/cli/child-env.js'
 import { connectEnv } from '../../src/cli/connect-env.js'
 import { connect } from '../clients/stdio.js'
 import { clientFile, installClients, nodeVersions } from '../helpers/clients.js'
-import { debianPackages } from '../helpers/debian.js'
+import { DEBIAN_CLIENTS, debianPackages } from '../helpers/debian.js'
 import { built } from '../helpers/process.js'
 import { REAL, type IssuedKey, type World } from '../helpers/world.js'
 import { dataDir, startConnectWorld } from './given.js'
@@ -65,7 +65,7 @@ const told = async (command: string, file: string, key: IssuedKey, ...acts: stri
 
 const served = (): number => world.stripe.requests.length
 
-const noCurl = debianPackages(['curl', '--version'], ['curl'])
+const noCurl = debianPackages(DEBIAN_CLIENTS.curl)
 if (noCurl !== null) console.log(`Skipped: curl. ${noCurl}`)
 
 describe.skipIf(noCurl !== null)('curl', () => {
@@ -189,7 +189,7 @@ post.set_form_data(charge: 'ch_A', amount: '100')
 reply = Net::HTTP.start(at.host, at.port, use_ssl: true) { |http| http.request(post) }
 puts reply.code, reply['x-spendgate-code']
 `
-const noRuby = debianPackages(['ruby', '-e', "require 'net/http'"], ['ruby'])
+const noRuby = debianPackages(DEBIAN_CLIENTS.ruby)
 if (noRuby !== null) console.log(`Skipped: Ruby. ${noRuby}`)
 
 test.skipIf(noRuby !== null)('Ruby’s Net::HTTP, which looks for http_proxy whatever the scheme', async () => {
@@ -202,10 +202,7 @@ test.skipIf(noRuby !== null)('Ruby’s Net::HTTP, which looks for http_proxy wha
   expect(await ruby(generous)).toBe('200\n\n')
 })
 
-const noPython = debianPackages(
-  [PYTHON, '-c', 'import stripe, twilio, requests, httpx'],
-  ['python3-stripe', 'python3-twilio', 'python3-requests', 'python3-httpx'],
-)
+const noPython = debianPackages(DEBIAN_CLIENTS.python)
 if (noPython !== null) console.log(`Skipped: Python clients. ${noPython}`)
 
 describe.skipIf(noPython !== null)('Python', () => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { alone } from './alone.js'
 
 const FOLDER = fileURLToPath(new URL('../../fixtures/clients', import.meta.url))
 const STAMP = join(FOLDER, 'node_modules', '.spendgate-installed')
@@ -13,7 +14,9 @@ const STAMP = join(FOLDER, 'node_modules', '.spendgate-installed')
  *
  * @returns null when they are there, or one sentence on why not, for the reason of the skip
  */
-export function installClients(): string | null {
+export const installClients = (): string | null => alone('clients', install)
+
+function install(): string | null {
   const lock = createHash('sha256')
     .update(readFileSync(join(FOLDER, 'package-lock.json')))
     .digest('hex')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { debianPackages } from '../helpers/debian.js'
+import { DEBIAN_CLIENTS, debianPackages } from '../helpers/debian.js'
 import { REAL, type IssuedKey, type World } from '../helpers/world.js'
 import { startWorld } from '../pipeline/given.js'
 
@@ -139,10 +139,7 @@ describe('spendgate run', () => {
   })
 })
 
-const missing = debianPackages(
-  [PYTHON, '-c', 'import stripe, twilio, requests, httpx'],
-  ['python3-stripe', 'python3-twilio', 'python3-requests', 'python3-httpx'],
-)
+const missing = debianPackages(DEBIAN_CLIENTS.python)
 if (missing !== null) console.log(`Skipped: Python clients. ${missing}`)
 
 describe.skipIf(missing !== null)('a Python program', () => {
