@@ -17,7 +17,13 @@ export interface Preloaded {
   readonly startMs: { readonly none: number; readonly inert: Start; readonly active: Start }
   readonly calls: number
   /** One call of stripe-node, to the proxy's own host and port and to Stripe's with the preload in between. */
-  readonly callUs: { readonly straight: number; readonly through: number; readonly added: number }
+  readonly callUs: {
+    readonly straight: number
+    readonly through: number
+    readonly added: number
+    /** The same of each hundred calls: how much one figure says on this machine. */
+    readonly rounds: readonly number[]
+  }
 }
 
 /** Differences are taken within a round, as everywhere in this bench. */
@@ -33,7 +39,7 @@ const PRELOAD = join(packageRoot(), 'dist', 'src', 'preload', 'preload.cjs')
 
 /** A round is three starts of each kind and a hundred calls each way. */
 export async function measurePreload(rounds: number, layout: Layout, directory: string): Promise<Preloaded> {
-  const [runs, calls] = [3 * rounds, 100 * rounds]
+  const [runs, calls] = [3 * rounds, ROUND * rounds]
   return { runs, startMs: startsOf(runs), calls, callUs: await callsOf(calls, layout, directory) }
 }
 
@@ -118,12 +124,21 @@ export async function start({ port, authorization }: TargetFacts): Promise<Role<
         took.through.push(b)
         took.added.push(b - a)
       }
-      return { straight: median(took.straight), through: median(took.through), added: median(took.added) }
+      return {
+        straight: median(took.straight),
+        through: median(took.through),
+        added: median(took.added),
+        rounds: Array.from({ length: calls / ROUND }, (_, at) =>
+          median(took.added.slice(at * ROUND, (at + 1) * ROUND)),
+        ),
+      }
     },
     stop: async () => {},
   }
 }
 
+/** Calls each way in a round. */
+const ROUND = 100
 /** Calls each way before the first that counts: code gets compiled, connections are made. */
 const WARM = 200
 
@@ -148,7 +163,7 @@ export function preloadTable({ runs, startMs, calls, callUs }: Preloaded): strin
         `a governed call by stripe-node, ${calls} each way: µs`,
         us(callUs.straight),
         us(callUs.through),
-        us(callUs.added),
+        `${us(callUs.added)} (rounds: ${us(Math.min(...callUs.rounds))} to ${us(Math.max(...callUs.rounds))})`,
         `≤ ${CALL_MAX_US}`,
         said(callUs.added <= CALL_MAX_US),
       ],

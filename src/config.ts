@@ -15,7 +15,7 @@ export interface Config {
   /** Where CONNECT mode listens, on loopback; null when it is off. */
   readonly connectPort: number | null
   readonly dataDir: string
-  /** Vendor name → origin that stands in for all of the vendor's hosts. */
+  /** Vendor name → origin that stands in for all of the vendor's hosts; `stripe-mcp` → one for Stripe's hosted MCP server alone. */
   readonly upstreams: ReadonlyMap<string, string>
   readonly upstreamTimeoutMs: number
   readonly drainMs: number
@@ -33,7 +33,7 @@ export class ConfigFault extends Error {
   override readonly name = 'ConfigFault'
 }
 
-const UPSTREAM_VENDORS = ['stripe', 'twilio', 'resend'] as const
+const UPSTREAMS = ['stripe', 'twilio', 'resend', 'stripe-mcp'] as const
 const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
@@ -51,6 +51,7 @@ export const SETTINGS = [
   'stripe-upstream',
   'twilio-upstream',
   'resend-upstream',
+  'stripe-mcp-upstream',
   'upstream-timeout-ms',
   'drain-ms',
   'unlock',
@@ -82,12 +83,12 @@ export function readConfig(
       .map((name) => name.trim())
       .filter((name) => name !== '')
   const upstreams = new Map<string, string>()
-  for (const vendor of UPSTREAM_VENDORS) {
-    const text = value(`${vendor}-upstream`)
+  for (const name of UPSTREAMS) {
+    const text = value(`${name}-upstream`)
     if (text === undefined) continue
     const fault = upstreamFault(text)
-    if (fault) faults.push(`${variable(`${vendor}-upstream`)} ${fault}`)
-    else upstreams.set(vendor, new URL(text).origin)
+    if (fault) faults.push(`${variable(`${name}-upstream`)} ${fault}`)
+    else upstreams.set(name, new URL(text).origin)
   }
   const adminHost = value('admin-host') ?? '127.0.0.1'
   const tls = readTls(value('tls-cert'), value('tls-key'), faults)

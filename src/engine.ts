@@ -16,13 +16,23 @@ export interface VendorRuntime {
   readonly catalogue: Catalogue
   /** Origin that stands in for all of the vendor's hosts, or null. */
   readonly override: string | null
+  /** Origin that stands in for the vendor's hosted MCP server, or null. */
+  readonly mcpOverride: string | null
 }
 
-/** @param override origin that stands in for the vendor's hosts, or null */
-export const runtimeOf = (vendor: Vendor, override: string | null): VendorRuntime => ({
+/**
+ * @param override origin that stands in for the vendor's hosts, or null
+ * @param mcpOverride another one for its hosted MCP server, or null
+ */
+export const runtimeOf = (
+  vendor: Vendor,
+  override: string | null,
+  mcpOverride: string | null = null,
+): VendorRuntime => ({
   vendor,
   catalogue: new Catalogue(vendor),
   override,
+  mcpOverride,
 })
 
 /** Everything the pipeline works with. Made once, in main. */

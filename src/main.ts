@@ -50,8 +50,8 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
     )
   const adminToken = loadAdminToken(config.secrets, config.dataDir)
   if (adminToken.created) notices.push(`An admin token was generated in ${adminToken.source}.`)
-  for (const [vendor, origin] of config.upstreams)
-    notices.push(`Calls for ${vendor} go to ${origin} instead of the vendor.`)
+  for (const [name, origin] of config.upstreams)
+    notices.push(`Calls for ${name} go to ${origin} instead of the vendor.`)
   if (Number(process.versions.node.split('.')[0]) < 22)
     notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
 
@@ -70,7 +70,11 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
     const runtimes = new Map(
       vendors.map((vendor): [string, VendorRuntime] => [
         vendor.name,
-        runtimeOf(vendor, config.upstreams.get(vendor.name) ?? null),
+        runtimeOf(
+          vendor,
+          config.upstreams.get(vendor.name) ?? null,
+          config.upstreams.get(`${vendor.name}-mcp`) ?? null,
+        ),
       ]),
     )
     const metrics = new Metrics()

@@ -9,6 +9,7 @@ import type { Engine, OpenCredential, Standing, VendorRuntime } from './engine.j
 import type { Answer, Content, Exchange } from './exchange.js'
 import { chooseRun, chooseVendor, identify, shapeFor } from './identify.js'
 import { resolve } from './resolve.js'
+import { callHostedTool } from './wire/hosted-tool.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
 import { rewritten, type Rewriting } from './wire/reply.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
@@ -39,13 +40,15 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   const upstreamKey = vendor.idempotent(match.operation, x.method)
     ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
     : null
-  const result = await engine.upstream.send(
-    upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey),
-    () => {
-      const leave = ledger.mayLeave(admission.callId)
-      return leave === true ? null : leave
-    },
-  )
+  const outgoing = upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey)
+  const gate = (): Denial | null => {
+    const leave = ledger.mayLeave(admission.callId)
+    return leave === true ? null : leave
+  }
+  const { hostedTool } = match.operation
+  const result = await (hostedTool === undefined
+    ? engine.upstream.send(outgoing, gate)
+    : callHostedTool(hostedTool, outgoing, gate, engine))
   const settlement = settlementOf(result, runtime, match, question, explanation, draft)
   ledger.settle(admission.callId, settlement)
   engine.metrics.count(

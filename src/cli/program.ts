@@ -137,6 +137,7 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--stripe-upstream <origin>', 'another origin for Stripe; plain http only to loopback')
     .option('--twilio-upstream <origin>', 'another origin for Twilio')
     .option('--resend-upstream <origin>', 'another origin for Resend')
+    .option('--stripe-mcp-upstream <origin>', 'another origin for the MCP server that Stripe hosts')
     .option('--upstream-timeout-ms <ms>', 'how long a vendor may take (60000)', wholeNumber)
     .option('--drain-ms <ms>', 'how long calls may finish at the end (25000)', wholeNumber)
     .option(

@@ -124,6 +124,12 @@ export interface Operation {
   readonly routes: readonly [string, ...string[]]
   /** MCP tool names of the vendor's own server that do this. */
   readonly tools?: readonly string[]
+  /**
+   * It is no request of the vendor's API but this tool of its hosted MCP server, whose host its route names. What was
+   * judged, one JSON object, goes there as the arguments of a `tools/call`; the reply is the tool's result. Only tools
+   * that read the vendor's own texts may be passed on like that. It can be called over MCP only.
+   */
+  readonly hostedTool?: string
   /** The worst it does without further parameters. */
   readonly effect: Effect
   /** The vendor's host that serves it, when clients send it to the main one (Stripe's files). Absent: the one its route names. */
@@ -184,7 +190,7 @@ export interface CredentialFacts {
 
 export interface Vendor {
   readonly name: string
-  /** Main host first; every further host the vendor's routes name. Only these are ever called. */
+  /** Main host first; every further host the routes of the vendor's API name. Only these are ever called, and those of `hostedTool`. */
   readonly hosts: readonly string[]
   /** Set where the same path means something else on another host, so that routes name the host (Twilio). Otherwise the host follows from the operation. */
   readonly productByHost?: true

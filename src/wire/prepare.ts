@@ -29,9 +29,11 @@ export function canonical(
   accounts: readonly string[] = [],
   at: string = runtime.vendor.hosts[0]!,
 ): Canonical {
-  const { vendor, override } = runtime
+  const { vendor } = runtime
   const slash = path.indexOf('/')
   const product = slash === 0 ? at : path.slice(0, slash)
+  // Whoever leads the vendor elsewhere leads its MCP server there, too, or to a place of its own.
+  const override = (vendor.hosts.includes(product) ? null : runtime.mcpOverride) ?? runtime.override
   const origin = override ?? `https://${product}`
   // A stand-in for several products still needs to be told which one is meant.
   const host = override !== null && !vendor.productByHost ? override.slice(override.indexOf('//') + 2) : product

@@ -39,6 +39,15 @@ export interface Withheld<T> {
   readonly because: T
 }
 
+/** How a reply that may be a stream is read. Absent: to its end. */
+export interface Reading {
+  /** The whole exchange takes at most so long, however often something comes. */
+  readonly wholeMs: number
+  readonly bytesMax: number
+  /** Given each piece as it comes: whether all that is wanted has come. The rest is not waited for. */
+  enough(piece: Buffer, headers: readonly string[]): boolean
+}
+
 const REPLY_BYTES_MAX = 8 * 1024 * 1024
 const CONNECT_MS = 5_000
 const CONNECTIONS_MAX = 1024
@@ -68,6 +77,7 @@ export class Upstream {
     request: UpstreamRequest,
     gate: () => T | null,
     timeoutMs: number = this.#timeoutMs,
+    reading: Reading | null = null,
   ): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
     this.#underWay++
     return new Promise((resolve) => {
@@ -76,7 +86,7 @@ export class Upstream {
           this.#underWay--
           resolve(result)
         }, this.#underWay)
-      const handler = new Exchange(done, gate, this.#clock)
+      const handler = new Exchange(done, gate, this.#clock, reading)
       this.#pool(request.origin).dispatch(
         {
           path: request.target,
@@ -125,21 +135,28 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
   #headers: string[] = []
   #chunks: Buffer[] = []
   #bytes = 0
+  readonly #reading: Reading | null
+  readonly #deadline: NodeJS.Timeout | null
+  #ended: 'enough' | 'late' | null = null
 
   constructor(
     resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void,
     gate: () => T | null,
     clock: Clock,
+    reading: Reading | null,
   ) {
     this.#resolve = resolve
     this.#gate = gate
     this.#clock = clock
     this.#startedAt = clock.monotonic()
+    this.#reading = reading
+    this.#deadline = reading && setTimeout(() => this.#end('late'), reading.wholeMs)
   }
 
   /** undici calls this in the same turn in which it then writes the request's head. */
   onConnect(abort: (reason?: Error) => void): void {
     this.#abort = abort
+    if (this.#ended === 'late') return abort(new Error('too late'))
     if (this.#sent) return
     const because = this.#gate()
     if (because !== null) {
@@ -161,25 +178,31 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     this.#bytes += chunk.length
-    if (this.#bytes > REPLY_BYTES_MAX) {
-      this.#abort?.(new Error(`the reply is larger than ${REPLY_BYTES_MAX} bytes`))
+    const bytesMax = this.#reading?.bytesMax ?? REPLY_BYTES_MAX
+    if (this.#bytes > bytesMax) {
+      this.#abort?.(new Error(`the reply is larger than ${bytesMax} bytes`))
       return false
     }
     this.#chunks.push(chunk)
-    return true
+    if (this.#reading?.enough(chunk, this.#headers) !== true) return true
+    this.#end('enough')
+    return false
   }
 
   onComplete(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
     this.#resolve({ kind: 'reply', status: this.#status, headers: this.#headers, body, ms: this.#ms() })
   }
 
   onError(error: Error & { code?: string }): void {
+    if (this.#ended === 'enough') return this.onComplete()
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
     if (this.#withheld !== null) {
       this.#resolve({ kind: 'withheld', because: this.#withheld })
       return
     }
-    const timedOut = TIMEOUTS.has(error.code ?? '')
+    const timedOut = this.#ended === 'late' || TIMEOUTS.has(error.code ?? '')
     this.#resolve({
       kind: 'fault',
       sent: this.#sent,
@@ -187,6 +210,12 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
       message: `${error.code ?? error.name}: ${error.message}`,
       ms: this.#ms(),
     })
+  }
+
+  /** Gives up what would still come. */
+  #end(because: 'enough' | 'late'): void {
+    this.#ended ??= because
+    this.#abort?.(new Error(because))
   }
 
   #ms(): number {

@@ -2,6 +2,7 @@ import { statusOf } from '../../src/contracts/call.js'
 import type { Authorization, Presented, Question, TakeBack, Vendor } from '../../src/contracts/vendor.js'
 import { segments, shown } from './grammar.js'
 import { namedAccounts } from './operation.js'
+import { hostedOperations, hostedTools } from './hosted.js'
 import { operations } from './operations/index.js'
 import { tools } from './tools.js'
 import { bodyOf, textAt, urlsIn } from './operations/json.js'
@@ -19,7 +20,7 @@ export const stripe: Vendor = {
   name: 'stripe',
   // SDKs that are given one host send all of them there, so the path decides which one is meant.
   hosts: ['api.stripe.com', 'files.stripe.com', 'connect.stripe.com', 'meter-events.stripe.com'],
-  operations,
+  operations: [...operations, ...hostedOperations],
   body: 'form',
   ownsRoot: (path) => /^\/(v1|v2|oauth)\//.test(path),
 
@@ -39,7 +40,8 @@ export const stripe: Vendor = {
   replyHeaders: ['idempotent-replayed', 'request-id', 'retry-after', 'stripe-should-retry', 'stripe-version'],
   fixedHeaders: (apiVersion) => ({ 'Stripe-Version': apiVersion || API_VERSION }),
   // /v2 knows the key of a DELETE as well (docs.stripe.com/api-v2-overview, November 2026).
-  idempotent: ({ routes }, method) => method === 'POST' || (method === 'DELETE' && routes[0].startsWith('DELETE /v2/')),
+  idempotent: ({ routes, hostedTool }, method) =>
+    hostedTool === undefined && (method === 'POST' || (method === 'DELETE' && routes[0].startsWith('DELETE /v2/'))),
   apiVersionFault: (version) =>
     version === '' || version === API_VERSION || version === PREVIEW_VERSION
       ? null
@@ -60,7 +62,7 @@ export const stripe: Vendor = {
   }),
   verdict: (status) => (NOTHING_HAPPENED.has(status) ? 'released' : 'assumed'),
   requestIdHeader: 'request-id',
-  tools,
+  tools: [...tools, ...hostedTools],
 }
 
 /**

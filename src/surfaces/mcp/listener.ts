@@ -308,6 +308,8 @@ const requestOf = (incoming: IncomingMessage, headers: ReadonlyMap<string, strin
 async function write(outgoing: ServerResponse, reply: Response): Promise<void> {
   const body = Buffer.from(await reply.arrayBuffer())
   if (outgoing.destroyed) return
+  // Whether the connection stays open is between the client and Node.
+  reply.headers.delete('connection')
   outgoing.writeHead(reply.status, { ...Object.fromEntries(reply.headers), 'content-length': body.length })
   outgoing.end(body)
 }

@@ -55,6 +55,13 @@ export function resultOf(answer: Answer): ToolResult {
   }
 }
 
+/** The result of a tool that the vendor's own server ran. A refusal has the vendor's shape, like any other. */
+export function hostedResultOf(answer: Answer): ToolResult {
+  const value = parsed(textOf(answer))
+  if (!isObject(value) || !Array.isArray(value.content)) return resultOf(answer)
+  return { ...(value as unknown as ToolResult), _meta: marksOf(answer) }
+}
+
 /** The `x-spendgate-…` headers of an answer, as the protocol lets results carry them. */
 export function marksOf({ headers }: Answer): JsonObject {
   const marks: Record<string, Json> = {}

@@ -7,7 +7,17 @@ import { govern } from '../../pipeline.js'
 import { internalFault } from '../faults.js'
 import { askedBy, faulty, fill, malformed, printable } from './asking.js'
 import { OperationIds } from './operation-ids.js'
-import { isObject, READS, resultOf, told, WRITES, type Listed, type Service, type ToolResult } from './service.js'
+import {
+  hostedResultOf,
+  isObject,
+  READS,
+  resultOf,
+  told,
+  WRITES,
+  type Listed,
+  type Service,
+  type ToolResult,
+} from './service.js'
 import { ToolExchange, type Asked, type Carrier } from './tool-exchange.js'
 
 const FOUND_MAX = 20
@@ -17,7 +27,8 @@ const NONE: readonly string[] = []
 
 /**
  * A vendor's MCP server, answered here: the general tools its hosted server has (search, details, read, write over all
- * operations of the catalogue) and the named ones clients know, each a governed call like one over REST.
+ * operations of the catalogue) and the named ones clients know, each a governed call like one over REST. Those that read
+ * the vendor's own texts are passed on to its hosted server, as governed as the others.
  */
 export class VendorTools implements Service {
   readonly #runtime: VendorRuntime
@@ -47,7 +58,7 @@ export class VendorTools implements Service {
       [`${name}_api_read`]: (args, carrier) => this.#operation(args, carrier, true),
       [`${name}_api_write`]: (args, carrier) => this.#operation(args, carrier, false),
     }
-    this.listed = [...this.#generalListed(), ...[...this.#tools.values()].map(listedTool)]
+    this.listed = [...this.#generalListed(), ...[...this.#tools.values()].map((tool) => this.#listedTool(tool))]
   }
 
   call(name: string, args: JsonObject, carrier: Carrier): Promise<ToolResult> {
@@ -69,12 +80,13 @@ export class VendorTools implements Service {
   }
 
   async #govern(carrier: Carrier, asked: Asked): Promise<ToolResult> {
-    const { vendor } = this.#runtime
+    const { vendor, catalogue } = this.#runtime
     const exchange = new ToolExchange(vendor.name, carrier, asked)
     const answer = await govern(exchange, this.#engine).catch((cause: unknown) =>
       internalFault(cause, exchange, this.#engine),
     )
-    return resultOf(answer)
+    const hosted = catalogue.match(asked.method, asked.path)?.operation.hostedTool !== undefined
+    return hosted ? hostedResultOf(answer) : resultOf(answer)
   }
 
   /** The credential that a call would go out with, or null when its key has none. */
@@ -212,17 +224,20 @@ export class VendorTools implements Service {
     ]
   }
 
+  #listedTool({ name, description, route, properties, required = [] }: Tool): Listed {
+    const hosted = this.#runtime.vendor.operations.some(({ hostedTool }) => hostedTool === name)
+    return {
+      name,
+      description,
+      inputSchema: { type: 'object', properties, required, ...(hosted && { additionalProperties: false }) },
+      annotations: hosted || route.startsWith('GET ') ? READS : WRITES,
+    }
+  }
+
   #example(): string {
     return this.#runtime.vendor.name === 'stripe' ? 'PostRefunds' : this.#runtime.vendor.operations[0]!.id
   }
 }
-
-const listedTool = ({ name, description, route, properties, required = [] }: Tool): Listed => ({
-  name,
-  description,
-  inputSchema: { type: 'object', properties, required },
-  annotations: route.startsWith('GET ') ? READS : WRITES,
-})
 
 const unknown = (id: string): Fault => ({
   code: 'operation_unknown',
