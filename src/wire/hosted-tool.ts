@@ -98,8 +98,8 @@ function answerIn(reply: UpstreamReply, id: number): Answer {
     return { fault: `${SERVER} answered with an encoded body, which is not passed on.` }
   const text = reply.body.toString('utf8')
   const messages = isStream(reply.headers) ? new Events().read(`${text}\n\n`) : [text]
-  const parsed = messages.map(parseMessage)
-  const answer = parsed.find((message) => message?.id === id && (message.result ?? message.error) !== undefined)
+  const parsed = messages.flatMap((message) => parseMessage(message) ?? [])
+  const answer = parsed.find((message) => isAnswer(message, id))
   const said = sentenceOf(answer?.error ?? parsed[0]?.error)
   if (reply.status < 200 || reply.status > 299) return { fault: `${SERVER} answered ${reply.status}${said}` }
   if (answer === undefined) return { fault: `${SERVER} answered with something that is no answer to this call.` }
@@ -118,8 +118,12 @@ function sentenceOf(error: unknown): string {
 }
 
 const MESSAGE = z.looseObject({ id: z.unknown(), result: z.unknown(), error: z.unknown() }).partial()
+type Message = z.infer<typeof MESSAGE>
 
-function parseMessage(text: string): z.infer<typeof MESSAGE> | null {
+const isAnswer = (message: Message, id: number): boolean =>
+  message.id === id && (message.result ?? message.error) !== undefined
+
+function parseMessage(text: string): Message | null {
   try {
     return MESSAGE.safeParse(JSON.parse(text)).data ?? null
   } catch {
@@ -179,16 +183,17 @@ function headerIn({ headers }: UpstreamReply, name: string): string | undefined 
 const isStream = (headers: readonly string[]): boolean =>
   headers.some((name, i) => i % 2 === 0 && name === 'content-type' && headers[i + 1]!.startsWith('text/event-stream'))
 
-/** A server may leave the stream open after its answer; nobody waits for its end. */
+/** A server may leave the stream open after its answer; nobody waits for its end. What answers no id is not waited for at all. */
 function untilAnswer(id: number | null): (piece: Buffer, headers: readonly string[]) => boolean {
+  if (id === null) return () => true
   const decoder = new StringDecoder('utf8')
   const events = new Events()
   return (piece, headers) =>
     isStream(headers) &&
     events
       .read(decoder.write(piece))
-      .map(parseMessage)
-      .some((message) => message !== null && message.id === id && (message.result ?? message.error) !== undefined)
+      .flatMap((message) => parseMessage(message) ?? [])
+      .some((message) => isAnswer(message, id))
 }
 
 /** Reads a stream of events (HTML, section 9.2.6) piece by piece. Only their data is of interest. */
