@@ -73,12 +73,17 @@ function assemble(base: PolicyDocument, version: number, layers: readonly Narrow
     budgets: all.flatMap((layer, index) => budgetsOf(layer, index === 0 ? '' : `narrowings[${index - 1}].`)),
     approvalAbove: smallest(all.map((layer) => amountOf(layer.approval?.above_usd))) ?? null,
     approvalMs: smallest(all.map(({ approval }) => approval && durationMs(approval.expires_in ?? '1h'))) ?? 0,
+    approvalBy: approverOf(all.flatMap(({ approval }) => approval ?? [])),
     duplicateWithinMs:
       largest(all.map((layer) => layer.duplicate_guard && durationMs(layer.duplicate_guard.within))) ?? null,
     requireReason: all.some((layer) => layer.require_reason === true),
     vendors: new Map(Object.keys(base.vendors ?? {}).map((vendor) => [vendor, vendorPolicy(vendor, all)])),
   })
 }
+
+/** The operator, unless every part that speaks of approvals names the client. */
+const approverOf = (said: readonly NonNullable<Narrowing['approval']>[]): Policy['approvalBy'] =>
+  said.length > 0 && said.every(({ by }) => by === 'client') ? 'client' : 'operator'
 
 function budgetsOf(layer: PolicyDocument | Narrowing, prefix: string): BudgetRule[] {
   const daily: BudgetRule[] =

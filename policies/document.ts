@@ -171,14 +171,13 @@ const budget = z
     }
   })
 
-const approver = z.string().transform((text, context): 'operator' => {
-  if (text === 'operator') return text
-  const why =
-    text === 'client'
-      ? "the agent's own program could answer in the person's place, so it is not asked"
-      : 'nobody else can approve'
-  return problem(context, `"${shown(text)}" must be "operator": ${why}`)
-})
+const approver = z
+  .string()
+  .transform((text, context): 'operator' | 'client' =>
+    text === 'operator' || text === 'client'
+      ? text
+      : problem(context, `"${shown(text)}" must be "operator" or "client": nobody else can approve`),
+  )
 
 /** What must be asked for, and how long a question waits and its answer stands. */
 const approval = z.strictObject({

@@ -126,6 +126,8 @@ export interface Standing {
   readonly perMinute: readonly (number | null)[]
   /** How long requests for approval stand under the strictest of them; null when none wants approvals. */
   readonly approvalMs: number | null
+  /** Whether every policy of them that wants approvals lets the person at the client decide. */
+  readonly clientApproves: boolean
   /** Whether any of them refuses identical writes. */
   readonly guarded: boolean
   /** Which allowlists any of them sets for a vendor. */
@@ -167,6 +169,9 @@ export class Standings {
       approvalMs: policies
         .filter(({ approvalAbove }) => approvalAbove !== null)
         .reduce<number | null>((least, { approvalMs }) => Math.min(least ?? approvalMs, approvalMs), null),
+      clientApproves: policies.every(
+        ({ approvalAbove, approvalBy }) => approvalAbove === null || approvalBy === 'client',
+      ),
       guarded: policies.some((policy) => policy.duplicateWithinMs !== null),
       restricted: restrictions(policies),
       revealing: (vendor: string) =>

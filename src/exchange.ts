@@ -47,4 +47,6 @@ export interface Answer {
   /** Names and values in turn. */
   readonly headers: readonly string[]
   readonly body: Buffer | string
+  /** The approval request that a refusal names. */
+  readonly approval?: string
 }

@@ -1,3 +1,4 @@
+import * as crypto from 'node:crypto'
 import { newCallLabel } from './ledger/ids.js'
 import type { Match } from './catalogue.js'
 import { statusOf, type Call, type Denial, type Effect, type Quote } from './contracts/call.js'
@@ -41,8 +42,11 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
     : null
   const outgoing = upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey)
+  let left = false
   const gate = (): Denial | null => {
-    const leave = ledger.mayLeave(admission.callId)
+    // A call leaves once. A hosted tool takes several requests, and each asks whether the key still stands.
+    const leave = left ? ledger.stands(draft.key, draft.run, vendor.name) : ledger.mayLeave(admission.callId)
+    left = true
     return leave === true ? null : leave
   }
   const { hostedTool } = match.operation
@@ -209,7 +213,7 @@ async function weigh<Decided>(
   const call = callOf(x, match, vendor.name, path, explanation)
   const quoted = 'amount' in call.quote ? call.quote.amount : ZERO
   // Read again: while the body and the look-ups were awaited the key may have been narrowed and a day have begun.
-  const { levels, policies, perMinute, guarded, approvalMs } = engine.standings.of(ledger.key(key.id)!)
+  const { levels, policies, perMinute, guarded, approvalMs, clientApproves } = engine.standings.of(ledger.key(key.id)!)
   draft.perMinute = perMinute
   const direction = explanation.direction ?? 'none'
   draft.budgets = judge.budgets(
@@ -227,7 +231,10 @@ async function weigh<Decided>(
   draft.requestHash = request.hash
   draft.guarded = guarded
   draft.approvalMs = approvalMs
-  if (x.idempotencyKey !== null) {
+  if (approvalMs !== null && draft.lookUps > 0) draft.approvalHash = approvalHash(request, explanation)
+  draft.clientApproves = clientApproves
+  // Where the vendor knows no such key the second call is a second one, whatever it says.
+  if (x.idempotencyKey !== null && vendor.idempotent(operation, x.method)) {
     draft.idempotencyHash = engine.namespace(`${key.rootId}/${vendor.name}`, x.idempotencyKey)
   }
 
@@ -247,6 +254,13 @@ async function weigh<Decided>(
   })
   const revealing = standing.revealing(vendor.name)
   return { runtime, draft, decided, meaning: { match, question, explanation, request, credential, revealing } }
+}
+
+/** What stands in no request may be changed between a person's yes and the call, so the yes is for what was seen of it. */
+function approvalHash({ hash }: Canonical, { subjects, holds = null }: Explanation): string {
+  const { customers, beneficiaries, recipients, senders } = subjects
+  const seen = [customers, beneficiaries, recipients, senders].map((ids) => (ids ? [...ids].sort() : null))
+  return crypto.hash('sha256', JSON.stringify([hash, seen, holds]), 'hex')
 }
 
 const withRule = (rule: string, fault: Pick<Denial, 'code' | 'message'> | null): Denial | null =>
@@ -534,5 +548,6 @@ export function refusal(
   if (!headers.includes('content-type')) headers.push('content-type', 'application/json')
   if (because.retryAfterS !== undefined && !('retry-after' in shape) && statusOf(because.code) === status)
     headers.push('retry-after', String(because.retryAfterS))
-  return { status, headers, body: JSON.stringify(body) }
+  const { approval } = because
+  return { status, headers, body: JSON.stringify(body), ...(approval === undefined ? {} : { approval }) }
 }

@@ -17,6 +17,12 @@ const REAL_KEYS = [
   'RESEND_API_KEY',
 ] as const
 
+/** The same under any other name: known by its form, or, as Twilio's have none, by what the name says. */
+const isRealKey = (name: string, value = ''): boolean =>
+  /^(?:sk|rk)_(?:live|test|org)_[A-Za-z0-9]/.test(value) ||
+  /^re_(?!vault_)[A-Za-z0-9]{4,}_[A-Za-z0-9]{8,}$/.test(value) ||
+  /^TWILIO_.*(?:TOKEN|SECRET|API_KEY)/i.test(name)
+
 /**
  * The environment of a governed program: the caller's without anything of spendgate's own (its secrets, its database)
  * and without real vendor keys, with the vault key in every form clients read, and with the preloads in front.
@@ -30,7 +36,11 @@ export function childEnv(
   marker: string,
 ): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
-    ([name]) => !/^SPENDGATE_/i.test(name) && name !== 'DATABASE_URL' && !REAL_KEYS.includes(name as never),
+    ([name, value]) =>
+      !/^SPENDGATE_/i.test(name) &&
+      name !== 'DATABASE_URL' &&
+      !REAL_KEYS.includes(name as never) &&
+      !isRealKey(name, value),
   )
   const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
   const { stripe, twilio, resend } = made.presentations

@@ -86,7 +86,7 @@ export interface Ledger {
   /** The newest request for this very request under this very key, whatever became of it. */
   approvalFor(keyId: string, requestHash: string): ApprovalRow | null
   /**
-   * Books the operator's decision on an open request. The same decision again changes nothing. Refuses (LedgerConflict)
+   * Books a person's decision on an open request: the operator's, or that of the person at the client (`client:…`). The same decision again changes nothing. Refuses (LedgerConflict)
    * what contradicts the first decision, and what has expired. Null when there is no such request.
    */
   decideApproval(
@@ -235,6 +235,13 @@ export interface CallDraft {
   readonly guarded: boolean
   /** How long a request for approval stays open, and after the decision how long that stands. Absent or null: no policy wants approvals. */
   readonly approvalMs?: number | null
+  /**
+   * Hex SHA-256 over the canonical request and what was looked up for it: whom it concerns, and what the vendor keeps
+   * and will send. An approval is for both. Absent: the request says all, and its own hash stands for it.
+   */
+  readonly approvalHash?: string
+  /** Whether what the person at the client decided stands (`decided_by` client:…). Absent: only the operator's word does. */
+  readonly clientApproves?: boolean
   readonly budgets: readonly Budget[]
   readonly lookUps: number
   readonly rateCounted: boolean

@@ -59,6 +59,8 @@ export interface Policy {
   readonly approvalAbove: Usd | null
   /** How long a request for an approval stays open, and after the decision how long that stands. */
   readonly approvalMs: number
+  /** Who may approve. client: the person at the agent's MCP client too; operator: nobody else. The operator always may. */
+  readonly approvalBy: 'operator' | 'client'
   readonly requireReason: boolean
   /** How long an identical write in the same run counts as a duplicate; null: never. */
   readonly duplicateWithinMs: number | null

@@ -81,6 +81,8 @@ export interface Explanation {
   readonly settle?: Usd
   /** What the call makes happen later without another call. */
   readonly commits?: Commitment
+  /** What the vendor keeps and the call sends (a draft's words): an approval is for this and no other. */
+  readonly holds?: Json
   /** These parameters make it one of the hard refusals (see Operation.never); why, in a sentence. */
   readonly never?: string
   /** The request cannot be read in one way or breaks the vendor's grammar (an amount that is no plain integer). */
@@ -125,7 +127,7 @@ export interface Operation {
   /** MCP tool names of the vendor's own server that do this. */
   readonly tools?: readonly string[]
   /**
-   * It is no request of the vendor's API but this tool of its hosted MCP server, whose host its route names. What was
+   * It is no request of the vendor's API but this tool of its hosted MCP server, `mcpHost` in its route. What was
    * judged, one JSON object, goes there as the arguments of a `tools/call`; the reply is the tool's result. Only tools
    * that read the vendor's own texts may be passed on like that. It can be called over MCP only.
    */
@@ -190,8 +192,10 @@ export interface CredentialFacts {
 
 export interface Vendor {
   readonly name: string
-  /** Main host first; every further host the routes of the vendor's API name. Only these are ever called, and those of `hostedTool`. */
+  /** Main host first; every further host the vendor's routes name. Only these are ever called. */
   readonly hosts: readonly string[]
+  /** The one of them that is no part of the API but the vendor's MCP server. Only `hostedTool`s go there. */
+  readonly mcpHost?: string
   /** Set where the same path means something else on another host, so that routes name the host (Twilio). Otherwise the host follows from the operation. */
   readonly productByHost?: true
   readonly operations: readonly Operation[]

@@ -40,8 +40,10 @@ export class Approvals {
   /** What stands for a call at the moment of deciding. Nothing is read where no policy wants approvals, or nothing is paid. */
   seen(draft: CallDraft, nowMs: number): Seen {
     if (draft.approvalMs == null || draft.quoted === 0n) return NOTHING
-    const { key, vendor, requestHash, quoted } = draft
-    const row = this.#sql.live.get(key.id, requestHash, vendor, nowMs, quoted) as Row | undefined
+    const { key, vendor, quoted } = draft
+    const requestHash = approvalHashOf(draft)
+    const client = draft.clientApproves === true ? 1 : 0
+    const row = this.#sql.live.get(key.id, requestHash, vendor, nowMs, client, quoted) as Row | undefined
     const open = this.#sql.countOpen.get(draft.key.id, nowMs, OPEN_MAX) as number
     return { approval: row === undefined ? null : approvalOf(row), approvalsFull: open >= OPEN_MAX }
   }
@@ -57,7 +59,8 @@ export class Approvals {
 
   /** @param seq the row of the refusal */
   open({ id, ceiling, expiresAt }: Approval, draft: CallDraft, seq: number, nowMs: number): void {
-    const { key, run, vendor, method, path, customer, reason: callReason, requestHash } = draft
+    const { key, run, vendor, method, path, customer, reason: callReason } = draft
+    const requestHash = approvalHashOf(draft)
     const operation = draft.operation ?? ''
     const spanMs = expiresAt - nowMs
     this.#sql.insert.run(
@@ -166,6 +169,9 @@ export class Approvals {
   }
 }
 
+/** What an approval of a call is bound to. */
+export const approvalHashOf = ({ approvalHash, requestHash }: CallDraft): string => approvalHash ?? requestHash
+
 /** An instant as the messages of requests show it. */
 const instant = (ms: number): string => new Date(ms).toISOString()
 
@@ -243,9 +249,11 @@ function statements(db: Database.Database) {
          ceiling, span_ms, expires_at, state)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')`,
     ),
-    // An approval that covers the call goes before a newer request: a rate may have risen and fallen in between.
+    // An approval that covers the call goes before a newer request: a rate may have risen and fallen in between. What the
+    // person at the client said stands only as long as every policy lets that person decide.
     live: read(
       `select * from approvals where key_id = ? and request_hash = ? and vendor = ? and state <> 'used' and expires_at > ?
+         and (state = 'open' or ? or decided_by not like 'client:%')
        order by state = 'approved' and ceiling >= ? desc, seq desc limit 1`,
     ),
     countOpen: db

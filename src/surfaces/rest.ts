@@ -83,7 +83,10 @@ export function agentListener(engine: Engine): AgentListener {
   const names = [...engine.vendors.keys()]
   const hosts = new Map(
     [...engine.vendors.values()].flatMap(({ vendor }) =>
-      [vendor.name, ...vendor.hosts].map((host) => [host, vendor.name] as const),
+      // What is asked of a vendor's MCP server is answered at /mcp; nothing else of it is here.
+      [vendor.name, ...vendor.hosts.filter((host) => host !== vendor.mcpHost)].map(
+        (host) => [host, vendor.name] as const,
+      ),
     ),
   )
   const prefixed = new RegExp(`^/(?:run/[^/]*/)?(?:${names.join('|')})(?:/|$)`)
@@ -126,6 +129,7 @@ export function agentListener(engine: Engine): AgentListener {
     inFlight: () => inFlight,
     drain: () => {
       draining = true
+      mcp.drain()
     },
     busy: (socket) => answering.get(socket)?.complete === true,
     handle: (incoming, outgoing) => {

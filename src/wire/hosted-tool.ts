@@ -45,7 +45,6 @@ export async function callHostedTool<T>(
       body: message,
     }
     const result = await upstream.send(posted, gate, leftMs, {
-      wholeMs: leftMs,
       bytesMax: REPLY_BYTES_MAX,
       enough: untilAnswer(id),
     })
@@ -98,7 +97,7 @@ function answerIn(reply: UpstreamReply, id: number): Answer {
     return { fault: `${SERVER} answered with an encoded body, which is not passed on.` }
   const text = reply.body.toString('utf8')
   const messages = isStream(reply.headers) ? new Events().read(`${text}\n\n`) : [text]
-  const parsed = messages.flatMap((message) => parseMessage(message) ?? [])
+  const parsed = messages.flatMap(messageIn)
   const answer = parsed.find((message) => isAnswer(message, id))
   const said = sentenceOf(answer?.error ?? parsed[0]?.error)
   if (reply.status < 200 || reply.status > 299) return { fault: `${SERVER} answered ${reply.status}${said}` }
@@ -117,17 +116,19 @@ function sentenceOf(error: unknown): string {
   return said.success ? `: ${said.data.message}` : '.'
 }
 
-const MESSAGE = z.looseObject({ id: z.unknown(), result: z.unknown(), error: z.unknown() }).partial()
+const MESSAGE = z.object({ id: z.unknown(), result: z.unknown(), error: z.unknown() }).partial()
 type Message = z.infer<typeof MESSAGE>
 
 const isAnswer = (message: Message, id: number): boolean =>
   message.id === id && (message.result ?? message.error) !== undefined
 
-function parseMessage(text: string): Message | null {
+/** One message, or none where the text is no JSON object. */
+function messageIn(text: string): Message[] {
   try {
-    return MESSAGE.safeParse(JSON.parse(text)).data ?? null
+    const parsed = MESSAGE.safeParse(JSON.parse(text))
+    return parsed.success ? [parsed.data] : []
   } catch {
-    return null // Not JSON: no message of the protocol.
+    return [] // Not JSON: no message of the protocol.
   }
 }
 
@@ -192,7 +193,7 @@ function untilAnswer(id: number | null): (piece: Buffer, headers: readonly strin
     isStream(headers) &&
     events
       .read(decoder.write(piece))
-      .flatMap((message) => parseMessage(message) ?? [])
+      .flatMap(messageIn)
       .some((message) => isAnswer(message, id))
 }
 

@@ -33,7 +33,7 @@ export function canonical(
   const slash = path.indexOf('/')
   const product = slash === 0 ? at : path.slice(0, slash)
   // Whoever leads the vendor elsewhere leads its MCP server there, too, or to a place of its own.
-  const override = (vendor.hosts.includes(product) ? null : runtime.mcpOverride) ?? runtime.override
+  const override = (product === vendor.mcpHost ? runtime.mcpOverride : null) ?? runtime.override
   const origin = override ?? `https://${product}`
   // A stand-in for several products still needs to be told which one is meant.
   const host = override !== null && !vendor.productByHost ? override.slice(override.indexOf('//') + 2) : product

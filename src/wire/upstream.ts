@@ -39,10 +39,11 @@ export interface Withheld<T> {
   readonly because: T
 }
 
-/** How a reply that may be a stream is read. Absent: to its end. */
+/**
+ * How a reply that may be a stream is read: the time-out is for the whole of it, however often something comes. Absent: to
+ * its end, with the time-out for each pause.
+ */
 export interface Reading {
-  /** The whole exchange takes at most so long, however often something comes. */
-  readonly wholeMs: number
   readonly bytesMax: number
   /** Given each piece as it comes: whether all that is wanted has come. The rest is not waited for. */
   enough(piece: Buffer, headers: readonly string[]): boolean
@@ -86,7 +87,7 @@ export class Upstream {
           this.#underWay--
           resolve(result)
         }, this.#underWay)
-      const handler = new Exchange(done, gate, this.#clock, reading)
+      const handler = new Exchange(done, gate, this.#clock, reading, Math.min(timeoutMs, this.#timeoutMs))
       this.#pool(request.origin).dispatch(
         {
           path: request.target,
@@ -144,13 +145,14 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
     gate: () => T | null,
     clock: Clock,
     reading: Reading | null,
+    wholeMs: number,
   ) {
     this.#resolve = resolve
     this.#gate = gate
     this.#clock = clock
     this.#startedAt = clock.monotonic()
     this.#reading = reading
-    this.#deadline = reading && setTimeout(() => this.#end('late'), reading.wholeMs)
+    this.#deadline = reading && setTimeout(() => this.#end('late'), wholeMs)
   }
 
   /** undici calls this in the same turn in which it then writes the request's head. */

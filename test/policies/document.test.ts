@@ -150,8 +150,7 @@ test('an anchor that stands nowhere is a fault, not an exception', () => {
 })
 
 test.each([
-  ['{ above_usd: "25.00", by: client }', `"client" must be "operator": the agent's own program could answer`],
-  ['{ above_usd: "25.00", by: manager }', '"manager" must be "operator": nobody else can approve'],
+  ['{ above_usd: "25.00", by: manager }', '"manager" must be "operator" or "client": nobody else can approve'],
   ['{ above_usd: "25.00", expires_in: 31d }', 'must be at most "30d"'],
   ['{ above_usd: "25.00", expires_in: 0s }', 'must be longer than nothing'],
   ['{ expires_in: 1h }', 'missing key "above_usd"'],

@@ -200,6 +200,18 @@ describe('a narrowed policy', () => {
     expect(narrowed).toMatchObject({ expiresInMs: 3_600_000, perMinute: 5, approvalAbove: dollars('5.00') })
     expect(narrowed.vendors.get('stripe')!.maxAmount).toBe(dollars('50.00'))
   })
+  test('lets the client’s person approve only where every part that speaks of approvals says so', () => {
+    const approver = (...said: ({ by?: string } | undefined)[]): string => {
+      const [first, ...others] = said.map((by) => (by === undefined ? {} : { approval: { above_usd: '25.00', ...by } }))
+      return policyOf(open({}, first), ...others).approvalBy
+    }
+    const [client, operator, nothing] = [{ by: 'client' }, { by: 'operator' }, {}]
+    expect([approver(client), approver(client, undefined), approver(undefined, client)]).toEqual(
+      Array(3).fill('client'),
+    )
+    for (const said of [[undefined], [nothing], [operator], [client, nothing], [client, operator], [operator, client]])
+      expect(approver(...said), JSON.stringify(said)).toBe('operator')
+  })
   test('lets an approval stand for the shortest of its times, an hour where none is said', () => {
     const times = (...said: (string | undefined)[]): number => {
       const [first, ...others] = said.map((expires_in) => ({

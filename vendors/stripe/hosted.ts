@@ -8,7 +8,7 @@ import { bodyOf } from './operations/json.js'
  * analytics and feedback tools are left out; they read the account or write to somebody.
  */
 
-const HOST = 'mcp.stripe.com'
+export const MCP_HOST = 'mcp.stripe.com'
 const QUESTION_CHARS_MAX = 2_000
 const LANGUAGES = ['curl', 'dotnet', 'go', 'java', 'node', 'php', 'python', 'ruby'] as const
 
@@ -53,7 +53,7 @@ const HARMLESS: readonly HarmlessTool[] = [
 export const hostedOperations: readonly Operation[] = HARMLESS.map(
   ({ operation, name, properties, why, source, fault }) => ({
     id: operation,
-    routes: [`POST ${HOST}/tools/${name}`],
+    routes: [`POST ${MCP_HOST}/tools/${name}`],
     tools: [name],
     hostedTool: name,
     effect: 'read',
@@ -72,7 +72,7 @@ export const hostedOperations: readonly Operation[] = HARMLESS.map(
 export const hostedTools: readonly Tool[] = HARMLESS.map(({ name, description, properties, required }) => ({
   name,
   description,
-  route: `POST ${HOST}/tools/${name}`,
+  route: `POST ${MCP_HOST}/tools/${name}`,
   properties,
   required,
 }))

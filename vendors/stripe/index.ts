@@ -2,7 +2,7 @@ import { statusOf } from '../../src/contracts/call.js'
 import type { Authorization, Presented, Question, TakeBack, Vendor } from '../../src/contracts/vendor.js'
 import { segments, shown } from './grammar.js'
 import { namedAccounts } from './operation.js'
-import { hostedOperations, hostedTools } from './hosted.js'
+import { hostedOperations, hostedTools, MCP_HOST } from './hosted.js'
 import { operations } from './operations/index.js'
 import { tools } from './tools.js'
 import { bodyOf, textAt, urlsIn } from './operations/json.js'
@@ -19,7 +19,8 @@ const PREVIEW_VERSION = '2026-10-28.preview'
 export const stripe: Vendor = {
   name: 'stripe',
   // SDKs that are given one host send all of them there, so the path decides which one is meant.
-  hosts: ['api.stripe.com', 'files.stripe.com', 'connect.stripe.com', 'meter-events.stripe.com'],
+  hosts: ['api.stripe.com', 'files.stripe.com', 'connect.stripe.com', 'meter-events.stripe.com', MCP_HOST],
+  mcpHost: MCP_HOST,
   operations: [...operations, ...hostedOperations],
   body: 'form',
   ownsRoot: (path) => /^\/(v1|v2|oauth)\//.test(path),

@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../../contracts/vendor.js'
 import type { Engine, VendorRuntime } from '../../engine.js'
 import type { Answer, Fault } from '../../exchange.js'
 import { chooseRun, identify, type Caller } from '../../identify.js'
+import { approvalHashOf } from '../../ledger/approvals.js'
 import { govern, preview } from '../../pipeline.js'
 import { internalFault } from '../faults.js'
 import { agentTools, type AgentToolName } from './agent-schemas.js'
@@ -137,7 +138,7 @@ export class AgentTools implements Service {
     const { verdict, denial } = decision
     const needed = denial?.code === 'approval_required' && verdict === 'deny'
     if (needed) await ledger.admit(draft, () => decision)
-    const row = needed ? ledger.approvalFor(key.id, draft.requestHash) : null
+    const row = needed ? ledger.approvalFor(key.id, approvalHashOf(draft)) : null
     return {
       state: row?.state ?? (verdict === 'deny' ? 'refused' : 'not_needed'),
       approval_id: row?.id ?? null,

@@ -16,7 +16,9 @@ export function sentencesOf(policy: Policy): string[] {
     ...(policy.perMinute === null ? [] : [`At most ${policy.perMinute} calls a minute.`]),
     ...(policy.approvalAbove === null
       ? []
-      : [`A call above USD ${formatUsd(policy.approvalAbove)} needs the operator's approval.`]),
+      : [
+          `A call above USD ${formatUsd(policy.approvalAbove)} needs the approval of the operator${policy.approvalBy === 'client' ? ' or of the person at the client' : ''}.`,
+        ]),
     ...(policy.requireReason ? ['Every call must give a reason.'] : []),
     ...(policy.duplicateWithinMs === null
       ? []

@@ -45,7 +45,8 @@ export const WRITES = { readOnlyHint: false, destructiveHint: true, openWorldHin
 export function resultOf(answer: Answer): ToolResult {
   const text = textOf(answer)
   const value = parsed(text)
-  const _meta = marksOf(answer)
+  const { approval } = answer
+  const _meta = { ...marksOf(answer), ...(approval === undefined ? {} : { 'spendgate/approval': approval }) }
   if (answer.status >= 400)
     return { content: [{ type: 'text', text: sentenceIn(value) ?? text }], isError: true, _meta }
   return {

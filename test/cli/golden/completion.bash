@@ -8,7 +8,7 @@ _spendgate() {
   done
   case $at in
     '') words='serve demo doctor init setup connect run mcp credential policy key runs spend calls tail explain freeze unfreeze approvals rates prices audit backup db completion --version --json --url --data-dir --no-color --help' ;;
-    'serve') words='--host --port --admin-host --admin-port --admin-host-names --connect-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --upstream-timeout-ms --drain-ms --unlock --log-level --version --json --url --data-dir --no-color --help' ;;
+    'serve') words='--host --port --admin-host --admin-port --admin-host-names --connect-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --stripe-mcp-upstream --upstream-timeout-ms --drain-ms --unlock --log-level --version --json --url --data-dir --no-color --help' ;;
     'demo') words='--stay --version --json --url --data-dir --no-color --help' ;;
     'doctor') words='--client --file --version --json --url --data-dir --no-color --help' ;;
     'init') words='--vendor --daily-cap --customer --sender --recipient --preset --name --policy-file --expires --account-sid --api-key-sid --api-version --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;

@@ -53,6 +53,7 @@ complete -c spendgate -n "__spendgate_at 'serve'" -l insecure-admin -d 'let the 
 complete -c spendgate -n "__spendgate_at 'serve'" -l stripe-upstream -d 'another origin for Stripe; plain http only to loopback'
 complete -c spendgate -n "__spendgate_at 'serve'" -l twilio-upstream -d 'another origin for Twilio'
 complete -c spendgate -n "__spendgate_at 'serve'" -l resend-upstream -d 'another origin for Resend'
+complete -c spendgate -n "__spendgate_at 'serve'" -l stripe-mcp-upstream -d 'another origin for the MCP server that Stripe hosts'
 complete -c spendgate -n "__spendgate_at 'serve'" -l upstream-timeout-ms -d 'how long a vendor may take (60000)'
 complete -c spendgate -n "__spendgate_at 'serve'" -l drain-ms -d 'how long calls may finish at the end (25000)'
 complete -c spendgate -n "__spendgate_at 'serve'" -l unlock -d 'operations whose hard refusal is lifted, separated by commas; a policy must still permit them'

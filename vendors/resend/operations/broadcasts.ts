@@ -99,6 +99,8 @@ interface Mailing {
   readonly senders: readonly string[] | null
   /** What scheduled_at says; absent when it leaves at once. */
   readonly at: string | undefined
+  /** The words of a draft. */
+  readonly holds?: Json
 }
 
 function creating(question: Question): Explained {
@@ -136,7 +138,8 @@ function sending(question: Question): Explained {
       const senders = addressesIn(broadcast!.from)
       const at = isAbsent(body.scheduled_at) ? undefined : (body.scheduled_at as string)
       const known = senders !== null && senders.length > 0 ? senders : null
-      return counting({ question, segment, senders: known, at }, LOOK_UPS_MAX - 1)
+      const holds = CONTENT.map((name) => broadcast![name] ?? null)
+      return counting({ question, segment, senders: known, at, holds }, LOOK_UPS_MAX - 1)
     },
   }
 }
@@ -199,7 +202,7 @@ function counting(mailing: Mailing, left: number, found: readonly Json[] = [], a
   }
 }
 
-function mailed({ question, segment, senders, at }: Mailing, contacts: readonly Json[]): Explanation {
+function mailed({ question, segment, senders, at, holds }: Mailing, contacts: readonly Json[]): Explanation {
   const addresses = contacts.map((contact) => addressesIn((contact as JsonObject | null)?.email))
   const known = addresses.every((each) => each !== null && each.length === 1)
   const subjects = { recipients: known ? [...new Set(addresses.flatMap((each) => each!))] : null, senders }
@@ -223,6 +226,7 @@ function mailed({ question, segment, senders, at }: Mailing, contacts: readonly 
     quote: quoteFlat(question.prices, 'email', contacts.length, 'ceiling'),
     effects,
     ...(later && { commits }),
+    ...(holds !== undefined && { holds }),
     subjects,
   }
 }

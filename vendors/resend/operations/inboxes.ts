@@ -180,15 +180,24 @@ function sendingDraft(question: Question): Explained {
       const [to, cc, bcc] = [draft?.to, draft?.cc, draft?.bcc].map(addressesIn)
       if (draft === null || !to || !cc || !bcc) return unknown(`The recipients of the draft ${id} could not be read.`)
       const named = [...to, ...cc, ...bcc]
+      const words = DRAFT_FIELDS.map((name) => draft[name] ?? null)
       const { thread_id: thread, reply_to_email_id: answered } = draft
       if (isAbsent(thread) && isAbsent(answered) && draft.type !== 'reply')
-        return named.length === 0 ? unknown(`The draft ${id} names no recipient.`) : mailing(question, letter, named)
+        return named.length === 0
+          ? unknown(`The draft ${id} names no recipient.`)
+          : holding(mailing(question, letter, named), words)
       if (typeof thread !== 'string' || typeof answered !== 'string' || !isId(thread) || !isId(answered))
         return unknown(`Which mail the draft ${id} answers could not be found out.`)
-      return toThread(question, letter, thread, answered, named, true)
+      return holding(toThread(question, letter, thread, answered, named, true), words)
     },
   }
 }
+
+/** What is sent stands in the draft, which can be written anew. */
+const holding = (explained: Explained, words: Json): Explained =>
+  'lookUp' in explained
+    ? { ...explained, then: (reply) => holding(explained.then(reply), words) }
+    : { ...explained, holds: words }
 
 function replying(question: Question): Explained {
   const letter = readLetter(question)

@@ -8,7 +8,8 @@ import { SDK } from '../sources.js'
 import { subjects } from '../subjects.js'
 import { everybodys, ownedRead, SECRETS } from './reads.js'
 
-const WORSE_WITH_BALANCE = 'Only the parameter balance gives or takes money, and with it the call is spend as well.'
+const WORSE_WITH_BALANCE =
+  'Only the parameters balance and, of an existing customer, source give or take money, and with them the call is spend as well.'
 
 export const customers: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
   operation({
@@ -33,6 +34,7 @@ export const customers: readonly Operation[] = product({ source: SDK, reveals: S
     signed: ['balance'],
     explain: (question) => {
       const id = question.path.customer!
+      if (question.params.has('source')) return collects(question, id)
       if (!question.params.has('balance')) return unpaid(question, [id])
       return find('customer', id, (customer) => setBalance(question, [id], customer))
     },
@@ -49,6 +51,20 @@ export const customers: readonly Operation[] = product({ source: SDK, reveals: S
   everybodys('customers.list', '/v1/customers'),
   ownedRead('customers.retrieve', '/v1/customers/{customer}', 'customer', 'customer'),
 ])
+
+/**
+ * A new source makes Stripe try the latest open invoice of every subscription that is past due (API reference, «Update a
+ * customer», November 2026); a new default_source or invoice_settings does not.
+ */
+const collects = (question: Question, id: string): Explanation => ({
+  ...costs(
+    'A new source is charged at once for what subscriptions are past due with. Add the card by POST ' +
+      '/v1/customers/{customer}/sources and name it as default_source.',
+  ),
+  direction: 'in',
+  effects: ['spend', 'future_spend'],
+  subjects: subjects(question, { customers: [id] }),
+})
 
 const unpaid = (question: Question, who: readonly string[] | null): Explanation => ({
   quote: FREE,

@@ -121,12 +121,21 @@ function createRefund(question: Question): Explained {
   return refundOfBalance(question)
 }
 
-function refundOf(question: Question, charge: JsonObject | null, owner: JsonObject): Explained {
+/** The fee goes back to the connected account beside the refund; neither the amount nor the reply of the refund holds it. */
+export const WITH_FEE =
+  'refund_application_fee also gives back a fee of unknown amount: refund it by POST /v1/application_fees/{fee}/refunds.'
+
+/** What a charge still holds, or the part of it that is named, goes back. */
+export function refundOf(question: Question, charge: JsonObject | null, owner: JsonObject): Explained {
   const currency = text(charge?.currency) ?? text(owner.currency)
   const paid = integer(charge?.amount)
   const left = paid && largerMinor(minus(paid, integer(charge?.amount_refunded) ?? '0'), '0')
   return {
-    ...costs(priceOf(question, question.params.get('amount') ?? left, currency)),
+    ...costs(
+      (question.params.get('refund_application_fee') ?? 'false') === 'false'
+        ? priceOf(question, question.params.get('amount') ?? left, currency)
+        : WITH_FEE,
+    ),
     direction: 'out',
     subjects: subjects(question, { customers: owners(customerOf(owner)), currencies: [currency] }),
   }

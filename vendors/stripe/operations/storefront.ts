@@ -1,7 +1,7 @@
 import type { Operation } from '../../../src/contracts/vendor.js'
 import { product } from '../../table.js'
 import { operation, rows } from '../operation.js'
-import { FREE } from '../pricing.js'
+import { costs, FREE } from '../pricing.js'
 import { SDK } from '../sources.js'
 import { subjects } from '../subjects.js'
 import { nobodysRows, SECRETS } from './reads.js'
@@ -36,9 +36,17 @@ export const storefront: readonly Operation[] = product({ source: SDK, reveals: 
     id: 'shipping_rates.update',
     routes: ['POST /v1/shipping_rates/{shipping_rate}'],
     effect: 'write',
-    why: 'A shipping rate sells nothing; pages that offer shipping are refused as unpriceable.',
+    why: 'Pages that offer shipping are refused as unpriceable; another amount changes what those cost that are there.',
     accepts: 'active fixed_amount metadata tax_behavior',
-    explain: (question) => ({ quote: FREE, subjects: subjects(question, {}) }),
+    explain: (question) =>
+      question.params.has('fixed_amount')
+        ? {
+            ...costs('What pages already offering this rate will cost afterwards cannot be known.'),
+            direction: 'in',
+            effects: ['future_spend'],
+            subjects: subjects(question, {}),
+          }
+        : { quote: FREE, subjects: subjects(question, {}) },
   }),
   ...nobodysRows(`
     payment_method_configurations.list GET /v1/payment_method_configurations

@@ -2,11 +2,12 @@ import type { Explained, JsonObject, Operation, Question } from '../../../src/co
 import { product } from '../../table.js'
 import { find, ofOwner } from '../lookups.js'
 import { ambiguous, operation, rows } from '../operation.js'
-import { brings, costs, free, largerMinor, minus, plus, priceOf, type Priced } from '../pricing.js'
+import { brings, costs, free, largerMinor, plus, priceOf, type Priced } from '../pricing.js'
 import { integer, object, text } from '../replies.js'
 import { SDK } from '../sources.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
 import { nobodys, nobodysUnlessExpanded, SECRETS } from './reads.js'
+import { refundOf } from './refunds.js'
 
 /** Card readers. What a reader is told to take counts with its intent. */
 export const terminal: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
@@ -172,15 +173,4 @@ function refund(question: Question): Explained {
   }
   if (charge) return find('charge', charge, (one) => refundOf(question, one, one))
   return { ...costs(UNNAMED), subjects: subjects(question, { customers: null }) }
-}
-
-function refundOf(question: Question, charge: JsonObject | null, owner: JsonObject): Explained {
-  const currency = text(charge?.currency) ?? text(owner.currency)
-  const paid = integer(charge?.amount)
-  const left = paid && largerMinor(minus(paid, integer(charge?.amount_refunded) ?? '0'), '0')
-  return {
-    ...costs(priceOf(question, question.params.get('amount') ?? left, currency)),
-    direction: 'out',
-    subjects: subjects(question, { customers: owners(customerOf(owner)), currencies: [currency] }),
-  }
 }

@@ -8,6 +8,7 @@ import { SDK } from '../sources.js'
 import { subjects } from '../subjects.js'
 import { reads } from './plain.js'
 import { SECRETS } from './reads.js'
+import { WITH_FEE } from './refunds.js'
 
 /** Money between our balance and connected accounts: sent, taken back, and the fees we took from what they earned. No customers. */
 export const transfers: readonly Operation[] = product({ source: SDK, reveals: SECRETS }, [
@@ -77,9 +78,7 @@ function createTransfer(question: Question): Explained {
 function reverseTransfer(question: Question): Explained {
   // How much fee goes back to the connected account stands on the fee alone, which a transfer does not name.
   if ((question.params.get('refund_application_fee') ?? 'false') !== 'false') {
-    const why =
-      'refund_application_fee also gives back a fee of unknown amount: refund it by POST /v1/application_fees/{fee}/refunds.'
-    return { quote: { basis: 'unpriceable', why }, direction: 'in', subjects: subjects(question, {}) }
+    return { quote: { basis: 'unpriceable', why: WITH_FEE }, direction: 'in', subjects: subjects(question, {}) }
   }
   return find('transfer', question.path.transfer!, (transfer) => ({
     ...rest(question, transfer, 'amount_reversed'),

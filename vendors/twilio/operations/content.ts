@@ -12,8 +12,15 @@ export const content: readonly Operation[] = product({ source: SOURCE }, [
     { effect: 'write', body: 'json', why: TEXT },
     `
     content.create POST ${V1}/Content
-    content.update PUT ${V1}/Content/{Sid}
     content.approvals.create POST ${V1}/Content/{ContentSid}/ApprovalRequests/whatsapp`,
+  ),
+  ...rows(
+    {
+      effect: 'routing',
+      body: 'json',
+      why: 'Whoever sends by the template, others too, says something else from now on.',
+    },
+    `content.update PUT ${V1}/Content/{Sid}`,
   ),
   ...rows({ effect: 'destructive' }, `content.delete DELETE ${V1}/Content/{Sid}`),
   ...rows(

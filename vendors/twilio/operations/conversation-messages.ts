@@ -69,7 +69,7 @@ const sendersIn = (bindings: readonly JsonObject[]): string[] => [
   ...new Set(bindings.flatMap((each) => textOf(each.proxy_address) ?? textOf(each.projected_address) ?? [])),
 ]
 
-/** Nothing is sent yet, but whoever is added is reached by every later message. */
+/** Nothing is sent yet, but whoever is added is reached by every later message, those of others included. */
 export function explainParticipant(question: Question): Explained {
   const { params } = question
   const address = given(params, 'MessagingBinding.Address')
@@ -78,7 +78,12 @@ export function explainParticipant(question: Question): Explained {
   const senders = ['MessagingBinding.ProxyAddress', 'MessagingBinding.ProjectedAddress'].flatMap(
     (name) => given(params, name) ?? [],
   )
-  return { quote: { basis: 'free' }, subjects: partiesOf(address === undefined ? [] : [address], senders) }
+  const reached = address !== undefined || senders.length > 0
+  return {
+    quote: { basis: 'free' },
+    effects: reached ? ['future_spend'] : [],
+    subjects: partiesOf(address === undefined ? [] : [address], senders),
+  }
 }
 
 /** Each Participant is JSON text: an identity, or a messaging_binding with addresses. */
@@ -95,7 +100,11 @@ export function explainWithParticipants(question: Question): Explained {
     if (binding !== null) bindings.push(binding)
   }
   const recipients = bindings.flatMap((each) => textOf(each.address) ?? [])
-  return { quote: { basis: 'free', why: SENDS_NOTHING }, subjects: partiesOf(recipients, sendersIn(bindings)) }
+  return {
+    quote: { basis: 'free', why: SENDS_NOTHING },
+    effects: bindings.length > 0 ? ['future_spend'] : [],
+    subjects: partiesOf(recipients, sendersIn(bindings)),
+  }
 }
 
 const partiesOf = (recipients: readonly string[], senders: readonly string[]): Subjects => ({

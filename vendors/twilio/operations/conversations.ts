@@ -1,6 +1,6 @@
 import type { Operation } from '../../../src/contracts/vendor.js'
 import { product } from '../../table.js'
-import { names, SOURCE } from '../rows.js'
+import { alsoIs, names, SOURCE } from '../rows.js'
 import { explainAction, explainMessage, explainParticipant, explainWithParticipants } from './conversation-messages.js'
 import { tables, unknownCost } from './tables.js'
 
@@ -37,7 +37,7 @@ export const conversations: readonly Operation[] = product({ source: SOURCE }, [
   `),
   ...table({
     effect: 'write',
-    why: 'Whoever is added is reached by later messages, so it names them as recipients.',
+    why: 'Whoever is added by an address is reached by what others write, too, which is future_spend.',
     accepts: names(`
       Attributes DateCreated DateUpdated Identity MessagingBinding.Address MessagingBinding.ProjectedAddress
       MessagingBinding.ProxyAddress RoleSid
@@ -172,10 +172,17 @@ export const conversations: readonly Operation[] = product({ source: SOURCE }, [
     conversations.v2.configurations.delete DELETE v2/ControlPlane/Configurations/{id}
     conversations.v2.delete DELETE v2/Conversations/{id}
   `),
-  ...table({ effect: 'write', why: 'Names, states and participants; nobody is sent anything.', body: 'json' })(`
-    conversations.v2.create POST v2/Conversations
+  ...table({
+    effect: 'write',
+    why: 'Whoever is added by an address is reached by what others write, too.',
+    body: 'json',
+    explain: alsoIs('future_spend'),
+  })(`
     conversations.v2.participants.create POST v2/Conversations/{conversationId}/Participants
     conversations.v2.participants.update PUT v2/Conversations/{conversationId}/Participants/{id}
+  `),
+  ...table({ effect: 'write', why: 'Names and states; nobody is sent anything.', body: 'json' })(`
+    conversations.v2.create POST v2/Conversations
     conversations.v2.replace PUT v2/Conversations/{id}
     conversations.v2.update PATCH v2/Conversations/{id}
   `),

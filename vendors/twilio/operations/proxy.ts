@@ -8,6 +8,9 @@ import { BODY_CHARS_MAX } from '../segments.js'
 import { quoteEach } from './fan-out.js'
 import { tables, unknownCost } from './tables.js'
 
+const LASTS =
+  'Every call and message between the participants is billed as long as the session lasts, whoever writes first.'
+
 const table = tables({ v1: ['proxy.twilio.com/v1'] })
 
 export const proxy: readonly Operation[] = product({ source: SOURCE }, [
@@ -25,8 +28,7 @@ export const proxy: readonly Operation[] = product({ source: SOURCE }, [
   ...table({
     effect: 'spend',
     ...unknownCost(
-      'Every call and message between the participants is billed as long as the session lasts, whoever ' +
-        'writes first.',
+      LASTS,
       `
       DateExpiry FriendlyName Identifier Mode Participants ProxyIdentifier ProxyIdentifierSid Status Ttl
       UniqueName
@@ -52,8 +54,15 @@ export const proxy: readonly Operation[] = product({ source: SOURCE }, [
     proxy.sessions.delete DELETE v1/Services/{ServiceSid}/Sessions/{Sid}
     proxy.services.delete DELETE v1/Services/{Sid}
   `),
-  ...table({ effect: 'write', why: 'How long a session lasts and whether a number is kept for it.' })(`
+  ...table({ effect: 'write', why: 'Whether a number is kept for sessions.' })(`
     proxy.phone_numbers.update POST v1/Services/{ServiceSid}/PhoneNumbers/{Sid}
+  `),
+  ...table({
+    effect: 'write',
+    why: 'Closing a session costs nothing; opening it again or letting it last longer has no price.',
+    accepts: ['DateExpiry', 'Status', 'Ttl'],
+    explain: explainSession,
+  })(`
     proxy.sessions.update POST v1/Services/{ServiceSid}/Sessions/{Sid}
   `),
   ...table({ effect: 'read', people: true, why: 'Shows the numbers that the session hides, and what was written.' })(`
@@ -73,6 +82,16 @@ export const proxy: readonly Operation[] = product({ source: SOURCE }, [
     proxy.services.get GET v1/Services/{Sid}
   `),
 ])
+
+/** Whatever does not end a session lets its people go on at the account's cost. */
+function explainSession(question: Question): Explained {
+  const explained = plainly(question, false)
+  const { params } = question
+  const ends = params.names().every((name) => name === 'Status') && /^(closed|failed)$/.test(params.get('Status') ?? '')
+  return explained.refuse || ends
+    ? explained
+    : { ...explained, direction: 'out', quote: unpriceable(LASTS), effects: ['future_spend'] }
+}
 
 /** The participant’s number stands in the session, so it is looked up for the price. */
 function explainMessage(question: Question): Explained {

@@ -1,6 +1,7 @@
 import type { Explained, Operation, Question } from '../../../src/contracts/vendor.js'
 import { product } from '../../table.js'
-import { given } from '../answers.js'
+import { given, isObject, listOf, malformed, textOf } from '../answers.js'
+import { jsonIn } from '../json.js'
 import { unpriceable } from '../pricing.js'
 import { names, plainly, SOURCE } from '../rows.js'
 import { flatCost, tables } from './tables.js'
@@ -77,6 +78,14 @@ export const taskrouter: readonly Operation[] = product({ source: SOURCE }, [
   })(`
     taskrouter.task_queues.real_time_statistics.query POST v1/Workspaces/{WorkspaceSid}/TaskQueues/RealTimeStatistics
   `),
+  ...table({
+    effect: 'write',
+    why: 'Who works on what; attributes with a contact_uri say whom TaskRouter dials, which is routing.',
+    explain: explainWorker,
+  })(`
+    taskrouter.workers.create POST v1/Workspaces/{WorkspaceSid}/Workers
+    taskrouter.workers.update POST v1/Workspaces/{WorkspaceSid}/Workers/{Sid}
+  `),
   ...table({ effect: 'write', why: 'Who works on what, and the state of a task; nobody is called.' })(`
     taskrouter.activities.create POST v1/Workspaces/{WorkspaceSid}/Activities
     taskrouter.activities.update POST v1/Workspaces/{WorkspaceSid}/Activities/{Sid}
@@ -85,8 +94,6 @@ export const taskrouter: readonly Operation[] = product({ source: SOURCE }, [
     taskrouter.task_queues.create POST v1/Workspaces/{WorkspaceSid}/TaskQueues
     taskrouter.task_queues.update POST v1/Workspaces/{WorkspaceSid}/TaskQueues/{Sid}
     taskrouter.tasks.update POST v1/Workspaces/{WorkspaceSid}/Tasks/{Sid}
-    taskrouter.workers.create POST v1/Workspaces/{WorkspaceSid}/Workers
-    taskrouter.workers.update POST v1/Workspaces/{WorkspaceSid}/Workers/{Sid}
     taskrouter.workers.channels.update POST v1/Workspaces/{WorkspaceSid}/Workers/{WorkerSid}/Channels/{Sid}
   `),
   ...table({
@@ -135,6 +142,18 @@ export const taskrouter: readonly Operation[] = product({ source: SOURCE }, [
     taskrouter.workflows.statistics.get GET v1/Workspaces/{WorkspaceSid}/Workflows/{WorkflowSid}/Statistics
   `),
 ])
+
+/** Calls that are given to a worker go to the contact_uri among the attributes. */
+function explainWorker(question: Question): Explained {
+  const explained = plainly(question, false)
+  if (explained.refuse) return explained
+  const attributes = given(question.params, 'Attributes')
+  const read = attributes === undefined ? {} : jsonIn(attributes)
+  if (!isObject(read)) return malformed('Attributes must be a JSON object that names nothing twice.')
+  if (read.contact_uri === undefined) return explained
+  const recipients = listOf(textOf(read.contact_uri))
+  return { ...explained, effects: ['routing'], subjects: { ...explained.subjects, recipients } }
+}
 
 /** Accepting or refusing a reservation is free; with an instruction TaskRouter dials, or moves a live call. */
 function explainReservation(question: Question): Explained {

@@ -304,11 +304,18 @@ function settings(): Operation[] {
   ]
 }
 
+/** Which sender codes come from over WhatsApp, and which site may ask for passkeys. */
+const ROUTES = /^(Whatsapp|Passkeys\.RelyingParty)\./
+
 /** With LookupEnabled every later verification costs a number look-up that its price does not hold. */
 function explainService(question: Question): Explanation {
   const explanation = plainly(question, false)
   const on = (name: string): boolean => /^true$/i.test(given(question.params, name) ?? '')
-  const effects: Effect[] = on('CustomCodeEnabled') ? ['credential'] : []
+  const routes = question.params.names().some((name) => ROUTES.test(name))
+  const effects: Effect[] = [
+    ...(on('CustomCodeEnabled') ? (['credential'] as const) : []),
+    ...(routes ? (['routing'] as const) : []),
+  ]
   if (!on('LookupEnabled')) return { ...explanation, effects }
   const why = 'LookupEnabled adds a number look-up to every later verification, which nobody would count.'
   return { ...explanation, effects: [...effects, 'future_spend'], quote: unpriceable(why) }
