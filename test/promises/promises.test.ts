@@ -349,13 +349,7 @@ describe('6. An unknown outcome stays counted until the vendor’s records or th
 
 describe('7. What we do not understand and could cost money, we refuse.', () => {
   test.each([
-    [
-      'an operation nobody described',
-      'POST',
-      '/stripe/v1/instant_loans',
-      { amount: '1' },
-      'operation_unknown',
-    ],
+    ['an operation nobody described', 'POST', '/stripe/v1/instant_loans', { amount: '1' }, 'operation_unknown'],
     ['a method nobody described', 'PUT', '/stripe/v1/payment_intents', payment(1), 'operation_unknown'],
     [
       'a parameter nobody described',

@@ -49,7 +49,7 @@ def _install():
         if not text:
             continue
         url = urlsplit(text)
-        loopback = url.hostname in ("localhost", "::1") or str(url.hostname).startswith("127.")
+        loopback = re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", str(url.hostname)) is not None
         if url.scheme not in ("http", "https") or not url.hostname:
             fault = name + " is not an http or https address."
         elif url.scheme == "http" and not loopback:
@@ -99,6 +99,14 @@ def _install():
         url = bases[vendor][0]
         port = url.port or (443 if url.scheme == "https" else 80)
         return resolve(url.hostname, port, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+
+    def at_base(sock, url):
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            peer = sock.getpeername()[:2]
+        except OSError:
+            return True  # Not connected yet: where it connects to is ours to say.
+        return peer in [each[4][:2] for each in resolve(url.hostname, port, 0, socket.SOCK_STREAM)]
 
     class Socket(socket.socket):
         def connect(self, address):
@@ -175,6 +183,12 @@ def _install():
             return wrap_sync(self, sock, *args, **named)
         if url.scheme == "https":
             return wrap_sync(ssl.create_default_context(), sock, server_hostname=url.hostname)
+        # Of a proxy that the program names by itself. What is said through its tunnel must not be said without TLS.
+        if not at_base(sock, url):
+            raise OSError(
+                "spendgate: " + str(host) + " is reached through no proxy here, and this connection leads to one. "
+                "Nothing was sent. Take the proxy out of the client's settings."
+            )
         timeout = sock.gettimeout()
         plain = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         plain.settimeout(timeout)

@@ -44,7 +44,9 @@ const REQUEST = {
     description: 'Headers of the vendor that change what a call means, such as Stripe-Account',
   },
   reason: text('Why this call is made; recorded for the operator'),
-  idempotency_key: text('Makes a repetition of the very same call count and act once'),
+  idempotency_key: text(
+    'Makes a repetition of the very same call count and act once, where the vendor knows such keys (Twilio does not)',
+  ),
 } satisfies Record<string, JsonObject>
 
 const DECISION = record({

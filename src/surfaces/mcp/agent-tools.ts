@@ -46,7 +46,11 @@ export class AgentTools implements Service {
       execute: (args, { key }, carrier) => this.#execute(args, key, carrier),
       preview_call: async (args, { key }, carrier) => told(await this.#preview(args, key, carrier)),
       request_approval: async (args, { key }, carrier) => told(await this.#requestApproval(args, key, carrier)),
-      get_remaining_budget: (_args, { key }) => told(this.#budgets(key)),
+      get_remaining_budget: async (_args, { key }) => {
+        // What was settled a moment ago is told as spent, not as held.
+        await engine.ledger.flushed()
+        return told(this.#budgets(key))
+      },
       describe_policy: (_args, { key }) => told(this.#policies(key)),
       explain: (args, { key }) => this.#explain(args, key),
       list_my_calls: (args, { key }) => this.#calls(args, key),
