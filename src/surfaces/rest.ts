@@ -14,7 +14,8 @@ import { parseTarget } from '../wire/target.js'
 import { readBody } from './body.js'
 import { BUSY, internalFault, overloaded, STOPPING } from './faults.js'
 import { baseOf, labelsIn, readAuthorization } from './head.js'
-import { mcpListener } from './mcp/listener.js'
+import { MCP_PATH } from './mcp/address.js'
+import type { McpListener } from './mcp/listener.js'
 
 const BODY_BYTES_MAX = 256 * 1024
 const IN_FLIGHT_MAX = 4096
@@ -66,13 +67,17 @@ export function agentListener(engine: Engine): AgentListener {
       })
   }
 
-  const mcp = mcpListener(engine)
+  // Loaded when the first client speaks it: its library takes memory that nobody else need have.
+  let speaking: Promise<McpListener> | null = null
+  const mcp = (): Promise<McpListener> =>
+    (speaking ??= import('./mcp/listener.js').then(({ mcpListener }) => mcpListener(engine)))
   const serveMcp = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     inFlight++
     answering.set(incoming.socket, incoming)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
-    void mcp.handle(incoming, outgoing, full).finally(() => {
+    const answered = mcp().then((listener) => listener.handle(incoming, outgoing, full))
+    void answered.finally(() => {
       inFlight--
       answering.delete(incoming.socket)
     })
@@ -129,13 +134,13 @@ export function agentListener(engine: Engine): AgentListener {
     inFlight: () => inFlight,
     drain: () => {
       draining = true
-      mcp.drain()
+      void speaking?.then((listener) => listener.drain())
     },
     busy: (socket) => answering.get(socket)?.complete === true,
     handle: (incoming, outgoing) => {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       const url = incoming.url ?? ''
-      if (mcp.owns(url)) return serveMcp(incoming, outgoing)
+      if (MCP_PATH.test(url)) return serveMcp(incoming, outgoing)
       const app = prefixed.test(url) ? byPrefix : byRoot
       together(() => void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing }))
     },

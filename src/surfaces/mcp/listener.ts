@@ -11,6 +11,7 @@ import { packageVersion } from '../../package-root.js'
 import { parseJson } from '../../wire/json.js'
 import { readBody } from '../body.js'
 import { baseOf, labelsIn, readAuthorization } from '../head.js'
+import { MCP_PATH } from './address.js'
 import { AgentTools } from './agent-tools.js'
 import { clientIn, Elicitations, type Conversation } from './elicitation.js'
 import { failed, isObject, type Service, type ToolResult } from './service.js'
@@ -18,12 +19,10 @@ import type { Carrier } from './tool-exchange.js'
 import { VendorTools } from './vendor-tools.js'
 
 const BODY_BYTES_MAX = 4 * 1024 * 1024
-const PATH = /^\/(?:run\/([^/?]*)\/)?mcp(?:\/([a-z0-9_-]+))?\/?(?:\?.*)?$/
 /** A name; `e` and the client's own name where it can put forms before a person; the seal of both. */
 const SESSION = /^([0-9a-f]{24})((?:\.e[\w-]{2,88})?)\.(sg_[\w-]{43})$/
 
 export interface McpListener {
-  owns(url: string): boolean
   /** @param full why no call is taken at present, or null */
   handle(incoming: IncomingMessage, outgoing: ServerResponse, full: string | null): Promise<void>
   /** No call waits for a person any more. */
@@ -55,7 +54,7 @@ export function mcpListener(engine: Engine): McpListener {
     message: Message,
     full: string | null,
   ): Promise<Response | Asking> {
-    const [, pathRun = null, vendor = ''] = PATH.exec(incoming.url ?? '')!
+    const [, pathRun = null, vendor = ''] = MCP_PATH.exec(incoming.url ?? '')!
     const at = served.get(vendor)
     if (at === undefined) return plain(404, `There is no vendor ${vendor} here.`)
     const authorization = readAuthorization(headers.get('authorization'))
@@ -127,7 +126,6 @@ export function mcpListener(engine: Engine): McpListener {
   }
 
   return {
-    owns: (url) => PATH.test(url),
     handle: async (incoming, outgoing, full) => {
       let message = NOTHING
       try {
