@@ -1,7 +1,7 @@
 import { sumOfProducts } from '../../src/contracts/money.js'
 import type { Explained, JsonObject, Params, Question } from '../../src/contracts/vendor.js'
 import { findPrices, LOOK_UPS_MAX } from './lookups.js'
-import { largest, largerMinor, lineTotal, NOTHING, priceOf, sum, type Priced } from './pricing.js'
+import { largest, largerMinor, lineTotal, priceOf, sum, type Priced } from './pricing.js'
 import { decimal, integer, list, object, text } from './replies.js'
 
 /** Something sold: a price by id, or one made up in the request, and how many of it at most. */
@@ -214,7 +214,6 @@ const TIERED =
  * counts at the dearest unless the request settles the currency.
  *
  * @param known prices that are already at hand
- * @param previewed true when Stripe itself works out what prices come to; tiers that cannot be read then count as nothing here
  */
 export function totalOf(
   question: Question,
@@ -223,11 +222,9 @@ export function totalOf(
   {
     known = new Map(),
     lookUps = LOOK_UPS_MAX,
-    previewed = false,
   }: {
     readonly known?: ReadonlyMap<string, JsonObject>
     readonly lookUps?: number
-    readonly previewed?: boolean
   } = {},
 ): Explained {
   const ids = new Set(lines.flatMap(({ price }) => (typeof price === 'string' && !known.has(price) ? [price] : [])))
@@ -246,7 +243,6 @@ export function totalOf(
       if (typeof costs === 'string') return costs
       const settled = question.params.get('currency')
       const candidates = settled && costs.has(settled) ? [[settled, costs.get(settled)!] as const] : [...costs]
-      if (previewed && isTiered(price) && candidates.some(([, cost]) => cost === null)) return NOTHING
       return largest(
         candidates.map(([currency, cost]) => {
           if (cost === null) return isTiered(price) ? TIERED : UNBOUNDED

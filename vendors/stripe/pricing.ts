@@ -40,7 +40,7 @@ export const plus = (...minor: readonly string[]): string =>
 export const minus = (a: string, b: string): string => (BigInt(a) - BigInt(b)).toString()
 export const largerMinor = (a: string, b: string): string => (BigInt(a) > BigInt(b) ? a : b)
 
-export const NOTHING: Converted = { reserve: ZERO, settle: ZERO }
+const NOTHING: Converted = { reserve: ZERO, settle: ZERO }
 
 /** The first unknown makes the sum unknown. */
 export function sum(amounts: readonly Priced[]): Priced {
