@@ -77,10 +77,16 @@ export function agentListener(engine: Engine): AgentListener {
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
     const answered = mcp().then((listener) => listener.handle(incoming, outgoing, full))
-    void answered.finally(() => {
-      inFlight--
-      answering.delete(incoming.socket)
-    })
+    // It answers its own faults; what is left is that it could not be loaded, which must not end the server.
+    void answered
+      .catch((cause: unknown) => {
+        engine.log('error', 'mcp_fault', { message: (cause as Error).message })
+        outgoing.destroy()
+      })
+      .finally(() => {
+        inFlight--
+        answering.delete(incoming.socket)
+      })
   }
 
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
