@@ -57,6 +57,9 @@ function productsOf(operations) {
   return products
 }
 
+const toolsOf = (vendor, operation) =>
+  (vendor.tools ?? []).filter(({ route }) => operation.routes.includes(route)).map(({ name }) => name)
+
 /** Columns that no operation of a product fills are left out; so is a source that all have in common. */
 function productLines(vendor, name, operations) {
   const sources = new Set(operations.map((operation) => operation.source))
@@ -69,7 +72,7 @@ function productLines(vendor, name, operations) {
     ],
     ['effect', (operation) => operation.effect + (operation.preview ? ', preview' : '')],
     ['idempotency key', (operation) => (idempotent(operation) ? 'yes' : '')],
-    ['MCP tools', (operation) => (operation.tools ?? []).map(code).join(', ')],
+    ['MCP tools', (operation) => toolsOf(vendor, operation).map(code).join(', ')],
     ['hidden', hidden],
     ['why', whyOf],
     ['source', (operation) => (sources.size > 1 ? (operation.source ?? '') : '')],

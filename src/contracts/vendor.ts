@@ -124,8 +124,6 @@ export interface Operation {
   readonly id: string
   /** `POST /v1/refunds`; further ones are aliases of the same operation. Hosts other than the vendor's main one stand before the path: `POST verify.twilio.com/v2/Services/{ServiceSid}/Verifications`. */
   readonly routes: readonly [string, ...string[]]
-  /** MCP tool names of the vendor's own server that do this. */
-  readonly tools?: readonly string[]
   /**
    * It is no request of the vendor's API but this tool of its hosted MCP server, `mcpHost` in its route. What was
    * judged, one JSON object, goes there as the arguments of a `tools/call`; the reply is the tool's result. Only tools

@@ -3,8 +3,8 @@ import { vendorPage } from '../../scripts/vendor-tables.mjs'
 import type { Operation, Vendor } from '../../src/contracts/vendor.js'
 import { resend } from '../../vendors/resend/index.js'
 
-const page = (operations: readonly Operation[]): string => {
-  const vendor: Vendor = { ...resend, operations, idempotent: ({ id }) => id === 'cards.create' }
+const page = (operations: readonly Operation[], tools: Vendor['tools'] = []): string => {
+  const vendor: Vendor = { ...resend, operations, tools, idempotent: ({ id }) => id === 'cards.create' }
   return vendorPage(vendor)
 }
 const create: Operation = { id: 'cards.create', routes: ['POST /cards'], effect: 'spend', source: 'spec, 2026-11' }
@@ -28,19 +28,24 @@ test('sources that differ stand with their operations', () => {
   expect(text).not.toContain('Source: spec')
 })
 
-test('an operation says why, where it is weaker, what it hides and that it is a preview', () => {
-  const text = page([
-    {
-      ...create,
-      effect: 'write',
-      why: 'It costs nothing.',
-      weaker: 'Nobody is asked | told.',
-      reveals: ['url', 'token'],
-      preview: true,
-      host: 'files.resend.com',
-      tools: ['make_card'],
-    },
-  ])
+test('an operation says why, where it is weaker, what it hides, that it is a preview and which tools do it', () => {
+  const described: Operation = {
+    ...create,
+    effect: 'write',
+    why: 'It costs nothing.',
+    weaker: 'Nobody is asked | told.',
+    reveals: ['url', 'token'],
+    preview: true,
+    host: 'files.resend.com',
+  }
+  const tool = { description: 'Makes one.', properties: {} }
+  const text = page(
+    [described],
+    [
+      { ...tool, name: 'make_card', route: 'POST /cards' },
+      { ...tool, name: 'other', route: 'POST /others' },
+    ],
+  )
   expect(text).toContain(
     '| `cards.create` | `POST /cards` at `files.resend.com` | write, preview | yes | `make_card` | `url`, `token` | It costs nothing. Weaker than listed: Nobody is asked \\| told. |',
   )

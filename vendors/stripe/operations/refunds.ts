@@ -12,7 +12,6 @@ export const refunds: readonly Operation[] = product({ source: SDK, reveals: SEC
   operation({
     id: 'refunds.create',
     routes: ['POST /v1/refunds', 'POST /v1/charges/{charge}/refund', 'POST /v1/charges/{charge}/refunds'],
-    tools: ['create_refund'],
     effect: 'spend',
     accepts: `amount charge currency customer instructions_email metadata origin payment_intent reason
       refund_application_fee reverse_transfer`,
