@@ -337,7 +337,8 @@ describe('nothing lies about unused', () => {
     const shipped = sources.filter(({ path }) => !isIn('test', 'bench')(path))
     const used = (of: readonly Source[]): Set<string> =>
       new Set(of.flatMap(({ imports }) => imports.filter(({ own }) => !own).map(({ target }) => target)))
-    const tools = ['typescript', 'prettier', '@types/node', '@types/better-sqlite3']
+    const types = ['@types/node', '@types/better-sqlite3', '@types/pg']
+    const tools = ['typescript', 'prettier', '@stryker-mutator/core', '@stryker-mutator/vitest-runner', ...types]
     const runtime = used(shipped)
     runtime.delete('node:')
     // The check of its binding and version goes through require, which no import shows.

@@ -80,7 +80,7 @@ async function exposure(deps: AdminDeps): Promise<object> {
     const living = status === 'active' || status === 'frozen'
     const to = standing.get(key.id) ?? { scheduled: 0n, recurring: 0n, open: 0n }
     if (!living && to.scheduled + to.recurring + to.open === 0n) continue
-    lines.push({ id: key.id, capsLeft: living ? capsLeft(deps, key, nowMs) : usd(0n), to })
+    lines.push({ id: key.id, capsLeft: living ? await capsLeft(deps, key, nowMs) : usd(0n), to })
   }
   const lossOf = ({ capsLeft: left, to }: (typeof lines)[number]): Usd | null =>
     left === null ? null : usd(left + to.scheduled + to.recurring + to.open)
@@ -123,18 +123,17 @@ async function* rootKeys(ledger: Ledger): AsyncGenerator<KeyRecord> {
 }
 
 /** What the tightest budgets leave to a key: one over everything, or one for each of its vendors. Null: nothing bounds it. */
-function capsLeft({ ledger, judge }: AdminDeps, key: KeyRecord, nowMs: number): Usd | null {
+async function capsLeft({ ledger, judge }: AdminDeps, key: KeyRecord, nowMs: number): Promise<Usd | null> {
   const budgets = budgetsOf(ledger, judge, key, nowMs).filter(
     ({ measure, direction, enforce }) => measure === 'spent' && direction === null && enforce,
   )
-  const tightest = (covers: (budget: Budget) => boolean): Usd | null => {
-    const found = budgets.filter(covers)
-    return ledger
-      .usage(found)
-      .map(({ spent, held }, i) => found[i]!.cap - spent - held)
-      .map((left) => usd(left > 0n ? left : 0n))
+  const usage = await ledger.usage(budgets)
+  const lefts = budgets.map(({ vendor, cap }, i) => ({ vendor, left: cap - usage[i]!.spent - usage[i]!.held }))
+  const tightest = (covers: (budget: Pick<Budget, 'vendor'>) => boolean): Usd | null =>
+    lefts
+      .filter(covers)
+      .map(({ left }) => usd(left > 0n ? left : 0n))
       .reduce<Usd | null>((least, left) => (least === null || left < least ? left : least), null)
-  }
   const vendors = key.credentialIds.flatMap((id) => ledger.credential(id)?.vendor ?? [])
   const each = total(vendors.map((vendor) => tightest((budget) => budget.vendor === null || budget.vendor === vendor)))
   const whole = tightest((budget) => budget.vendor === null)

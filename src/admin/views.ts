@@ -104,7 +104,7 @@ export async function keyDetailView(ledger: Ledger, judge: Judge, key: KeyRecord
   const record = policyOf(ledger, key)
   const policy = judge.compile(record.document, record.version, key.narrowings)
   const budgets = budgetsOf(ledger, judge, key, nowMs)
-  const usage = ledger.usage(budgets)
+  const usage = await ledger.usage(budgets)
   return {
     ...keyView(ledger, key, nowMs),
     ...totalsView(spend ? [spend] : []),

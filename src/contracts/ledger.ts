@@ -84,7 +84,7 @@ export interface Ledger {
   approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>>
   approval(id: string): Promise<ApprovalRow | null>
   /** The newest request for this very request under this very key, whatever became of it. */
-  approvalFor(keyId: string, requestHash: string): ApprovalRow | null
+  approvalFor(keyId: string, requestHash: string): Promise<ApprovalRow | null>
   /**
    * Books a person's decision on an open request: the operator's, or that of the person at the client (`client:…`). The same decision again changes nothing. Refuses (LedgerConflict)
    * what contradicts the first decision, and what has expired. Null when there is no such request.
@@ -119,7 +119,7 @@ export interface Ledger {
   /** The implicit run a root key is in: the last one if a call used it within `idleMs`, else a new id. */
   implicitRun(rootId: string, idleMs: number): string
   /** Counters of a key's budgets as they stand. */
-  usage(budgets: readonly Budget[]): readonly { readonly spent: Usd; readonly held: Usd }[]
+  usage(budgets: readonly Budget[]): Promise<readonly { readonly spent: Usd; readonly held: Usd }[]>
 
   // Tables the operator keeps
   setting(name: string): unknown

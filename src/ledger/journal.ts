@@ -4,17 +4,28 @@ import { GENESIS, link } from './chain.js'
 /** The end of the chain: entries are added to it inside the ledger's transaction. */
 export class Journal {
   readonly #insert: Database.Statement
-  #next: number
-  #head: string
+  readonly #last: Database.Statement
+  #next = 1
+  #head = GENESIS
 
   constructor(db: Database.Database) {
     this.#insert = db.prepare(
       'insert into entries (seq, at, kind, call_seq, amount, detail, hash) values (?, ?, ?, ?, ?, ?, ?)',
     )
-    const last = db.prepare('select seq, hash from entries order by seq desc limit 1').get() as
-      { seq: number; hash: string } | undefined
+    this.#last = db.prepare('select seq, hash from entries order by seq desc limit 1')
+    this.reread()
+  }
+
+  /** Goes on from the last entry there is. */
+  reread(): void {
+    const last = this.#last.get() as { seq: number; hash: string } | undefined
     this.#next = (last?.seq ?? 0) + 1
     this.#head = last?.hash ?? GENESIS
+  }
+
+  /** The last entry's number and hash; 0 and GENESIS when there is none. */
+  get end(): { readonly seq: number; readonly hash: string } {
+    return { seq: this.#next - 1, hash: this.#head }
   }
 
   add(at: number, kind: string, seq: number | null, amount: bigint, detail: string): void {

@@ -9,8 +9,6 @@ export interface OpenCall extends Tally {
   readonly credentialId: string | null
   readonly object: string | null
   readonly replayOf: number | null
-  /** Replays of this call that were admitted while it was under way and have not been turned away. */
-  replays: Set<number> | null
   /** Whether it may have made something happen later: a row of `commitments` then says what. */
   readonly commits: boolean
   /** The vendor objects it acts on, while it is under way. */

@@ -25,6 +25,11 @@ export class RateWindows {
     this.#current(key, nowMs).times.push(nowMs)
   }
 
+  /** Asks for every key again. */
+  forget(): void {
+    this.#windows.clear()
+  }
+
   #current(key: string, nowMs: number): Window {
     let window = this.#windows.get(key)
     if (window === undefined) this.#windows.set(key, (window = { times: this.#refill(key, nowMs - SPAN_MS), head: 0 }))

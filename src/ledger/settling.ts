@@ -2,7 +2,7 @@ import { assert } from '../assert.js'
 import type { Settlement } from '../contracts/ledger.js'
 import type { Commitments } from './commitments.js'
 import type { Counters } from './counters.js'
-import type { OpenCall, OpenCalls } from './open-calls.js'
+import type { OpenCall } from './open-calls.js'
 import type { OpenRow, Statements } from './statements.js'
 import type { Tallies } from './tallies.js'
 
@@ -12,7 +12,6 @@ interface Parts {
   readonly counters: Counters
   readonly tallies: Tallies
   readonly commitments: Commitments
-  readonly open: OpenCalls
   readonly now: () => number
   readonly entry: (kind: string, seq: number | null, amount: bigint, detail: string) => void
   /** Told of every row that changes. */
@@ -29,12 +28,10 @@ export class Settling {
 
   /** Books an outcome on a reserved or assumed call. */
   settle(call: OpenCall, settlement: Settlement): void {
-    const { sql, counters, tallies, commitments, open, entry } = this.#parts
-    if (settlement.outcome === 'released') {
-      // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.
-      if (call.replays !== null && call.replays.size > 0) settlement = { ...settlement, outcome: 'assumed' }
-      else if (call.replayOf !== null) open.get(call.replayOf)?.replays?.delete(call.seq)
-    }
+    const { sql, counters, tallies, commitments, entry } = this.#parts
+    // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.
+    if (settlement.outcome === 'released' && sql.replayed.get(call.seq) !== undefined)
+      settlement = { ...settlement, outcome: 'assumed' }
     const counted = call.state === 'reserved' ? { spent: 0n, held: call.reserved } : { spent: call.reserved, held: 0n }
     const object = settlement.object ?? call.object
     const cost =
@@ -100,7 +97,6 @@ export class Settling {
       credentialId: row.credential_id,
       object: row.object,
       replayOf: row.replay_of === null ? null : Number(row.replay_of),
-      replays: null,
       commits: true,
       actsOn: [],
       state: row.state,

@@ -65,6 +65,10 @@ export function statements(db: Database.Database) {
     recentWrites: db.prepare(
       `select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`,
     ),
+    lastCall: db.prepare('select max(seq) as seq from calls'),
+    replayed: db.prepare(
+      `select 1 from calls where replay_of = ? and state in ('reserved', 'settled', 'assumed') limit 1`,
+    ),
     write: db.prepare('select seq, at, root_id, run, request_hash, state from calls where seq = ?'),
     recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
     // Bounded, so that a ledger that slept for a month does not stop to forget it.

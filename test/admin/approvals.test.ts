@@ -18,7 +18,7 @@ afterEach(async () => {
 async function asked(keyId: string, requestHash = 'ab'.repeat(32)): Promise<string> {
   const more = { requestHash, approvalMs: HOUR, customer: 'cus_A', reason: 'The parcel was lost.' }
   await world.ledger.admit(draft(world.ledger.key(keyId)!, '60.00', more), refuse('approval_required'))
-  return world.ledger.approvalFor(keyId, requestHash)!.id
+  return (await world.ledger.approvalFor(keyId, requestHash))!.id
 }
 
 describe('a request', () => {

@@ -23,7 +23,7 @@ afterEach(async () => {
 async function asked(requestHash = 'request_1', reason = 'The parcel was lost.'): Promise<string> {
   const more = { requestHash, approvalMs: HOUR, customer: 'cus_A', reason }
   await world.ledger.admit(draft(world.ledger.key(keyId)!, '60.00', more), refuse('approval_required'))
-  return world.ledger.approvalFor(keyId, requestHash)!.id
+  return (await world.ledger.approvalFor(keyId, requestHash))!.id
 }
 
 describe('approvals', () => {

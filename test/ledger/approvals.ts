@@ -98,8 +98,8 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
       expect(decision.denial!.message).toBe(`Approve it: open ${request.id}`)
       expect((await row(ledger, callId)).message).toBe(decision.denial!.message)
       expect(await ledger.approval(request.id)).toEqual(request)
-      expect(ledger.approvalFor(key.id, 'request_1')).toEqual(request)
-      expect(ledger.approvalFor(key.id, 'request_2')).toBeNull()
+      expect(await ledger.approvalFor(key.id, 'request_1')).toEqual(request)
+      expect(await ledger.approvalFor(key.id, 'request_2')).toBeNull()
     })
 
     test('asking again finds the same request, in the same commit too', async () => {
@@ -160,7 +160,7 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
       const { callId, decision } = await send('60.00', { budgets: [cap] })
       expect(decision.verdict).toBe('allow')
       expect(await only()).toMatchObject({ state: 'used', usedBy: callId })
-      expect(counted(ledger, cap).held).toBe(dollars('60.00'))
+      expect((await counted(ledger, cap)).held).toBe(dollars('60.00'))
       expect((await send('60.00', { budgets: [cap] })).decision.verdict).toBe('deny')
       expect((await all()).map(({ state }) => state)).toEqual(['open', 'used'])
       expect(await kinds()).toEqual(['approval.requested', 'approval.approved', 'approval.used', 'approval.requested'])

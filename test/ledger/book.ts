@@ -182,8 +182,8 @@ export async function rows(ledger: Ledger): Promise<readonly CallRow[]> {
 }
 
 /** What a counter holds, as decimal micro-USD texts that print well. */
-export function counted(ledger: Ledger, of: Budget): { readonly spent: Usd; readonly held: Usd } {
-  return ledger.usage([of])[0]!
+export async function counted(ledger: Ledger, of: Budget): Promise<{ readonly spent: Usd; readonly held: Usd }> {
+  return (await ledger.usage([of]))[0]!
 }
 
 export const sum = (amounts: readonly Usd[]): Usd => usd(amounts.reduce((total, each) => total + each, 0n))

@@ -73,12 +73,12 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
     test('is held from the admission on, stands when the vendor has made it, and counts a month at a time', async () => {
       const { callId, usage } = await admitted(ledger, call(recurring('30.00')))
       expect([usage.amount, usage.recurring]).toEqual([ZERO, dollars('30.00')])
-      expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('30.00') })
+      expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('30.00') })
       expect(await standing()).toEqual([])
       ledger.mayLeave(callId)
       ledger.settle(callId, reply('settled', { object: 'sub_1' }))
       await ledger.flushed()
-      expect(counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
       expect(await standing()).toEqual([
         {
           id: callId,
@@ -96,7 +96,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
           at: book.clock.at,
         },
       ])
-      expect(counted(ledger, money)).toEqual({ spent: ZERO, held: ZERO })
+      expect(await counted(ledger, money)).toEqual({ spent: ZERO, held: ZERO })
     })
 
     test('is known by the id the vendor gave it, which need not be the object that is paid for', async () => {
@@ -112,7 +112,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
     test('what a call commits that the vendor refused stands nowhere', async () => {
       await done(ledger, call(recurring('30.00')), reply('released'))
       expect(await standing()).toEqual([])
-      expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
     })
 
     test('what nobody knows the outcome of stands without an id, over a crash too, and gets one when it is known', async () => {
@@ -121,25 +121,25 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       const after = await book.crash()
       const [lost] = await standing(null, after)
       expect(lost).toMatchObject({ object: null, perMonth: dollars('30.00') })
-      expect(counted(after, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      expect(await counted(after, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
       after.settle(lost!.id, reply('settled', { object: 'sub_1' }))
       expect(await standing(null, after)).toMatchObject([{ id: lost!.id, object: 'sub_1' }])
-      expect(counted(after, cap).spent).toBe(dollars('30.00'))
+      expect((await counted(after, cap)).spent).toBe(dollars('30.00'))
     })
 
     test('what was assumed and never happened is given back', async () => {
       const id = await done(ledger, call(recurring('30.00')), reply('assumed'))
-      expect(counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
       ledger.settle(id, reply('released'))
       expect(await standing()).toEqual([])
-      expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
     })
 
     test('parallel calls never pass the cap', async () => {
       const asked = Array.from({ length: 40 }, () => ledger.admit(call(recurring('7.00')), capped))
       const allowed = (await Promise.all(asked)).filter((each) => each.decision.verdict === 'allow')
       expect(allowed).toHaveLength(14)
-      expect(counted(ledger, cap).held).toBe(dollars('98.00'))
+      expect((await counted(ledger, cap)).held).toBe(dollars('98.00'))
       for (const { callId } of allowed) ledger.mayLeave(callId)
       allowed.forEach(({ callId }, i) => ledger.settle(callId, i % 2 ? reply('settled') : reply('released')))
       const more = Array.from({ length: 40 }, () => ledger.admit(call(recurring('7.00')), capped))
@@ -153,7 +153,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
 
     test('a call that commits nothing is counted on no budget of what recurs', async () => {
       await done(ledger, draft(key, '5.00', { budgets }), reply('settled'))
-      expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
       expect((await ledger.entries(0, 100)).filter(({ kind }) => kind === 'counter')).toHaveLength(1)
     })
 
@@ -165,7 +165,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       ledger.mayLeave(again.callId)
       ledger.settle(again.callId, reply('settled', { object: 'sub_1' }))
       expect(await standing()).toMatchObject([{ id: first, object: 'sub_1', perMonth: dollars('30.00') }])
-      expect(counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
     })
 
     test('a call turned away while its replay may go through stays committed', async () => {
@@ -189,7 +189,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         expect(usage.recurring).toBe(dollars('20.00'))
         await changed('50.00')
         expect(await standing()).toMatchObject([{ id, perMonth: dollars('50.00') }])
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
       })
 
       test('that lowers it adds nothing, and gives the rest back to whose key raised it last', async () => {
@@ -198,7 +198,9 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         const id = await subscribed('30.00')
         const raise = call(recurring('50.00', { object: 'sub_1' }), { key: other, budgets: [theirs] })
         await done(ledger, raise, reply('settled'))
-        expect([counted(ledger, cap).spent, counted(ledger, theirs).spent]).toEqual(['30.00', '20.00'].map(dollars))
+        expect([(await counted(ledger, cap)).spent, (await counted(ledger, theirs)).spent]).toEqual(
+          ['30.00', '20.00'].map(dollars),
+        )
         const { usage } = await admitted(
           ledger,
           call(recurring('40.00', { object: 'sub_1' })),
@@ -206,16 +208,20 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         )
         expect(usage.recurring).toBe(ZERO)
         await changed('40.00')
-        expect([counted(ledger, cap).spent, counted(ledger, theirs).spent]).toEqual(['30.00', '10.00'].map(dollars))
+        expect([(await counted(ledger, cap)).spent, (await counted(ledger, theirs)).spent]).toEqual(
+          ['30.00', '10.00'].map(dollars),
+        )
         await changed('5.00')
-        expect([counted(ledger, cap).spent, counted(ledger, theirs).spent]).toEqual(['5.00', '0.00'].map(dollars))
+        expect([(await counted(ledger, cap)).spent, (await counted(ledger, theirs)).spent]).toEqual(
+          ['5.00', '0.00'].map(dollars),
+        )
         expect(await standing()).toMatchObject([{ id, perMonth: dollars('5.00') }])
       })
 
       test('counts the larger while it is under way and when its outcome is unknown', async () => {
         await subscribed('30.00')
         const { callId } = await ledger.admit(call(recurring('50.00', { object: 'sub_1' })), capped)
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: dollars('20.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: dollars('20.00') })
         ledger.mayLeave(callId)
         ledger.settle(callId, reply('assumed'))
         expect(await standing()).toMatchObject([{ perMonth: dollars('50.00') }])
@@ -231,11 +237,11 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         await subscribed('30.00')
         const both = [await ledger.admit(call(recurring('60.00', { object: 'sub_1' })), capped)]
         both.push(await ledger.admit(call(recurring('60.00', { object: 'sub_1' })), capped))
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: dollars('60.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: dollars('60.00') })
         for (const { callId } of both) ledger.mayLeave(callId)
         for (const { callId } of both) ledger.settle(callId, reply('settled'))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('60.00'), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('60.00'), held: ZERO })
       })
 
       test('two changes whose order nobody knows leave the larger', async () => {
@@ -283,7 +289,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         await changed('50.00')
         await cancel('sub_1')
         expect(await standing()).toEqual([])
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
         await cancel('sub_1')
         await cancel('sub_unknown')
       })
@@ -306,7 +312,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         await cancel('sub_1')
         ledger.settle(change.callId, reply('settled'))
         expect(await standing()).toMatchObject([{ id: change.callId, perMonth: dollars('50.00') }])
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
       })
 
       test('what was scheduled is not to come any more once it fell due', async () => {
@@ -337,7 +343,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         expect(heard).toEqual([id])
         expect(await standing()).toEqual([])
         expect((await row(ledger, id)).settled).toBe(ZERO)
-        expect(counted(ledger, money)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, money)).toEqual({ spent: ZERO, held: ZERO })
         expect(await ledger.spend('day', {})).toMatchObject([{ by: '2026-11-21', spent: ZERO }])
         const entries = await ledger.entries(0, 100)
         const [entry] = entries.filter(({ kind }) => kind === 'commitment.taken_back')
@@ -352,7 +358,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         await ledger.takenBack(id, 'ada')
         const after = await book.crash()
         expect(await standing(null, after)).toEqual([])
-        expect(counted(after, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(after, cap)).toEqual({ spent: ZERO, held: ZERO })
       })
 
       test('waits for what was settled before it, and takes back every change with it', async () => {
@@ -362,7 +368,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         ledger.settle(callId, reply('settled'))
         await ledger.takenBack(id, 'ada')
         expect(await standing()).toEqual([])
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
       })
 
       test('what a call of unknown outcome counts stays counted', async () => {
@@ -374,13 +380,13 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         })
         await done(ledger, raise, reply('assumed'))
         await ledger.takenBack(id, 'ada')
-        expect(counted(ledger, money).spent).toBe(dollars('20.00'))
+        expect((await counted(ledger, money)).spent).toBe(dollars('20.00'))
       })
 
       test('what is under way, denied or long gone is nothing to take back', async () => {
         const { callId } = await ledger.admit(call(recurring('30.00')), allow)
         await ledger.takenBack(callId, 'ada')
-        expect(counted(ledger, cap).held).toBe(dollars('30.00'))
+        expect((await counted(ledger, cap)).held).toBe(dollars('30.00'))
         const denied = await ledger.admit(call(recurring('30.00')), refuse('budget_exceeded'))
         await ledger.takenBack(denied.callId, 'ada')
         expect((await ledger.entries(0, 100)).filter(({ kind }) => kind === 'commitment.taken_back')).toEqual([])
@@ -432,13 +438,13 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       )
       const { callId } = await ledger.admit(call(recurring('8.00')), allow)
       await ledger.carryOver(key.id, [fresh, twilio], 'ada')
-      expect(counted(ledger, fresh)).toEqual({ spent: dollars('35.00'), held: dollars('8.00') })
-      expect(counted(ledger, twilio)).toEqual({ spent: dollars('5.00'), held: ZERO })
+      expect(await counted(ledger, fresh)).toEqual({ spent: dollars('35.00'), held: dollars('8.00') })
+      expect(await counted(ledger, twilio)).toEqual({ spent: dollars('5.00'), held: ZERO })
       ledger.mayLeave(callId)
       ledger.settle(callId, reply('released'))
       await done(ledger, draft(key, '0.00'), reply('settled', { ends: 'sub_1' }))
-      expect(counted(ledger, fresh)).toEqual({ spent: dollars('5.00'), held: ZERO })
-      expect(counted(ledger, cap)).toEqual({ spent: dollars('5.00'), held: ZERO })
+      expect(await counted(ledger, fresh)).toEqual({ spent: dollars('5.00'), held: ZERO })
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('5.00'), held: ZERO })
     })
 
     test('a reissued key takes over what went the way its budget counts, or nobody knows which way', async () => {
@@ -447,7 +453,7 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       await done(ledger, draft(key, '0.50', { direction: 'none' }), reply('settled'))
       const out = budget('key:new|out', '100.00', { direction: 'out' })
       await ledger.carryOver(key.id, [out], 'ada')
-      expect(counted(ledger, out).spent).toBe(dollars('30.50'))
+      expect((await counted(ledger, out)).spent).toBe(dollars('30.50'))
     })
 
     test.each([
@@ -533,7 +539,7 @@ async function playOut(book: Book, steps: readonly Step[]): Promise<void> {
   let open: string[] = []
   for (const step of steps) {
     if (step.do === 'admit') {
-      const before = counted(ledger, caps[step.key]!)
+      const before = await counted(ledger, caps[step.key]!)
       const calls = Array.from({ length: step.times }, () =>
         draft(keys[step.key]!, '0.00', {
           budgets: [caps[step.key]!],
@@ -550,7 +556,7 @@ async function playOut(book: Book, steps: readonly Step[]): Promise<void> {
         ledger.mayLeave(callId)
         open.push(callId)
       }
-      const { spent, held } = counted(ledger, caps[step.key]!)
+      const { spent, held } = await counted(ledger, caps[step.key]!)
       // A settlement may pass the cap, an admission never.
       if (spent + held > caps[step.key]!.cap) expect(held).toBe(before.held)
     } else if (step.do === 'settle' && open.length > 0) {
@@ -570,7 +576,7 @@ async function playOut(book: Book, steps: readonly Step[]): Promise<void> {
     }
     await ledger.flushed()
     const found = (await ledger.commitments(null, { limit: 1_000 })).rows
-    const totals = caps.map((each) => counted(ledger, each))
+    const totals = await Promise.all(caps.map((each) => counted(ledger, each)))
     expect(sum(totals.map(({ spent }) => spent))).toBe(sum(found.map(({ perMonth }) => perMonth)))
     if (open.length === 0) expect(sum(totals.map(({ held }) => held))).toBe(ZERO)
     const names = found.flatMap(({ object: name }) => (name === null ? [] : [name]))

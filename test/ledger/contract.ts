@@ -69,7 +69,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const verdicts = (await Promise.all(asked)).map((each) => each.decision.verdict)
         expect(verdicts.filter((each) => each === 'allow')).toHaveLength(33)
         expect(verdicts.slice(0, 33)).not.toContain('deny')
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('99.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('99.00') })
       })
 
       test('every budget of a call is counted, each in its own window', async () => {
@@ -82,9 +82,9 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         expect(over.decision.verdict).toBe('deny')
         const within = await admitted(ledger, draft(key, '80.00', { budgets: [tomorrow, month] }))
         expect(within.decision.verdict).toBe('allow')
-        expect([day, tomorrow, month].map((each) => counted(ledger, each).held)).toEqual(
-          ['70.00', '80.00', '150.00'].map(dollars),
-        )
+        expect(
+          (await Promise.all([day, tomorrow, month].map((each) => counted(ledger, each)))).map((each) => each.held),
+        ).toEqual(['70.00', '80.00', '150.00'].map(dollars))
       })
 
       test('what is left is what the tightest budget has left, never less than nothing', async () => {
@@ -107,7 +107,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const { callId } = await ledger.admit(draft(key, '40.00', { budgets: [cap] }), allow)
         const after = await book.crash()
         expect(await row(after, callId)).toMatchObject({ keyId: key.id, reserved: dollars('40.00') })
-        expect(counted(after, cap).spent).toBe(dollars('40.00'))
+        expect((await counted(after, cap)).spent).toBe(dollars('40.00'))
       })
 
       test('all admissions of a batch are durable when the first of them resolves', async () => {
@@ -200,7 +200,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const call = draft(key, '30.00', { budgets: [cap], perMinute: [10], object: 'obj_1', idempotencyHash: 'once' })
         for (const decide of [allow, refuse('daily_cap_exceeded')]) await ledger.preview(call, decide)
         expect(await rows(ledger)).toEqual([])
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
         const { usage } = await admitted(ledger, call)
         expect(usage).toMatchObject({ earlier: null, amount: dollars('30.00'), rate: [{ count: 0 }] })
         expect(await ledger.verify()).toEqual([])
@@ -217,7 +217,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         await ledger.flushed()
         expect(() => ledger.settle(callId, reply('released'))).toThrow(/invariant/)
         expect((await ledger.admit(draft(key, '1.00', { budgets: [cap] }), allow)).decision.verdict).toBe('allow')
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: dollars('1.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: dollars('1.00') })
       })
 
       test.each<[string, Settlement, string]>([
@@ -230,11 +230,11 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
       ])('%s', async (_name, settlement, spent) => {
         const key = await newKey(ledger)
         const { callId } = await ledger.admit(draft(key, '50.00', { budgets: [cap] }), allow)
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('50.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('50.00') })
         ledger.mayLeave(callId)
         ledger.settle(callId, settlement)
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: dollars(spent), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars(spent), held: ZERO })
         expect(await row(ledger, callId)).toMatchObject({
           state: settlement.outcome,
           reserved: dollars('50.00'),
@@ -250,7 +250,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const key = await newKey(ledger)
         const tight = budget('key:a', '100.00')
         await done(ledger, draft(key, '90.00', { budgets: [tight] }), reply('settled', { amount: dollars('130.00') }))
-        expect(counted(ledger, tight).spent).toBe(dollars('130.00'))
+        expect((await counted(ledger, tight)).spent).toBe(dollars('130.00'))
         const next = await admitted(ledger, draft(key, '0.01', { budgets: [tight] }))
         expect(next.decision.verdict).toBe('deny')
       })
@@ -260,9 +260,9 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const { callId } = await ledger.admit(draft(key, '50.00', { budgets: [cap] }), allow)
         ledger.mayLeave(callId)
         ledger.settle(callId, reply('released'))
-        expect(counted(ledger, cap).held).toBe(dollars('50.00'))
+        expect((await counted(ledger, cap)).held).toBe(dollars('50.00'))
         await ledger.flushed()
-        expect(counted(ledger, cap).held).toBe(ZERO)
+        expect((await counted(ledger, cap)).held).toBe(ZERO)
       })
 
       test('what was settled before flushed is durable after it', async () => {
@@ -305,7 +305,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         after.settle(id, settlement)
         await after.flushed()
         expect(await row(after, id)).toMatchObject({ state, settled: dollars(spent) })
-        expect(counted(after, cap)).toEqual({ spent: dollars(spent), held: ZERO })
+        expect(await counted(after, cap)).toEqual({ spent: dollars(spent), held: ZERO })
         expect(await after.spend('day', {})).toEqual([
           { by: '2026-11-21', spent: dollars(spent), held: ZERO, calls: 1, denied: 0 },
         ])
@@ -323,7 +323,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         book.clock.at += 400 * DAY
         const after = await book.crash()
         expect((await rows(after)).map((each) => each.state)).toEqual(['settled', 'assumed', 'assumed'])
-        expect(counted(after, cap)).toEqual({ spent: dollars('60.00'), held: ZERO })
+        expect(await counted(after, cap)).toEqual({ spent: dollars('60.00'), held: ZERO })
         expect(await after.run('run_1')).toMatchObject({ spent: dollars('60.00'), held: ZERO, calls: 3 })
         expect(await after.verify()).toEqual([])
       })
@@ -340,7 +340,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         await ledger.flushed()
         const after = await book.crash()
         expect((await row(after, old.callId)).state).toBe('assumed')
-        expect(counted(after, cap)).toEqual({ spent: dollars('12.00'), held: ZERO })
+        expect(await counted(after, cap)).toEqual({ spent: dollars('12.00'), held: ZERO })
         expect((await after.calls({ state: 'reserved' }, { limit: 1 })).rows).toEqual([])
       })
 
@@ -389,8 +389,8 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const next = { ...cap, window: '2026-11-22' }
         const capture = draft(key, '60.00', { budgets: [next], object: 'pi_1', run: 'run_2' })
         const second = await done(ledger, capture, opened('60.00'))
-        expect(counted(ledger, cap).spent).toBe(dollars('60.00'))
-        expect(counted(ledger, next).spent).toBe(ZERO)
+        expect((await counted(ledger, cap)).spent).toBe(dollars('60.00'))
+        expect((await counted(ledger, next)).spent).toBe(ZERO)
         expect((await row(ledger, first)).settled).toBe(dollars('60.00'))
         expect((await row(ledger, second)).settled).toBe(ZERO)
         expect((await ledger.spend('day', {})).map((each) => [each.by, each.spent])).toEqual([
@@ -411,9 +411,9 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_1' }), opened('110.00'))
         const settled = await Promise.all(ids.map(async (id) => (await row(ledger, id)).settled))
         expect(settled).toEqual(['100.00', '10.00', '0.00'].map(dollars))
-        expect(counted(ledger, cap).spent).toBe(dollars('110.00'))
+        expect((await counted(ledger, cap)).spent).toBe(dollars('110.00'))
         await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_1' }), opened('0.00'))
-        expect(counted(ledger, cap).spent).toBe(ZERO)
+        expect((await counted(ledger, cap)).spent).toBe(ZERO)
         expect(await ledger.verify()).toEqual([])
       })
 
@@ -421,7 +421,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const key = await newKey(ledger)
         await done(ledger, draft(key, '100.00', { budgets: [cap] }), opened('100.00'))
         await done(ledger, draft(key, '150.00', { budgets: [cap], object: 'pi_1' }), reply('released'))
-        expect(counted(ledger, cap).spent).toBe(dollars('100.00'))
+        expect((await counted(ledger, cap)).spent).toBe(dollars('100.00'))
         const again = await admitted(ledger, draft(key, '150.00', { budgets: [cap], object: 'pi_1' }))
         expect(again.reserved).toBe(dollars('50.00'))
       })
@@ -438,7 +438,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         ledger.settle(second.callId, opened('150.00'))
         ledger.settle(first.callId, reply('released'))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('150.00'), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('150.00'), held: ZERO })
         expect(await ledger.verify()).toEqual([])
       })
 
@@ -450,7 +450,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         for (const { callId } of both) ledger.mayLeave(callId)
         for (const { callId } of both) ledger.settle(callId, opened('150.00'))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: dollars('150.00'), held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('150.00'), held: ZERO })
       })
 
       test('when an assumed call turns out not to have happened, what a later call did in its place still counts', async () => {
@@ -460,7 +460,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const again = await done(ledger, { ...confirm, requestHash: unique('request') }, opened('100.00'))
         ledger.settle(lost, reply('released'))
         await ledger.flushed()
-        expect(counted(ledger, cap).spent).toBe(dollars('100.00'))
+        expect((await counted(ledger, cap)).spent).toBe(dollars('100.00'))
         expect((await row(ledger, again)).settled).toBe(dollars('100.00'))
         expect(await ledger.verify()).toEqual([])
       })
@@ -473,7 +473,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         expect((await row(ledger, first)).settled).toBe(ZERO)
         ledger.settle(lost, reply('released'))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
         expect(await ledger.verify()).toEqual([])
       })
     })
@@ -489,12 +489,12 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const again = await admitted(ledger, draft(key, '50.00', keyed))
         expect(again.usage.earlier).toEqual({ callId: first.callId, sameRequest: true, stands: true })
         expect(again).toMatchObject({ reserved: ZERO, replayOf: first.callId })
-        expect(counted(ledger, cap).held).toBe(dollars('50.00'))
+        expect((await counted(ledger, cap)).held).toBe(dollars('50.00'))
         expect(await row(ledger, again.callId)).toMatchObject({ replayOf: first.callId, quoted: ZERO, reserved: ZERO })
         ledger.mayLeave(again.callId)
         ledger.settle(again.callId, reply('settled', { amount: dollars('50.00') }))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('50.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: dollars('50.00') })
       })
 
       test('a replay of a replay names the first call', async () => {
@@ -559,7 +559,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
             ledger.settle(id, settlement)
             await ledger.flushed()
           }
-          expect(counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
+          expect(await counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
           expect(await ledger.verify()).toEqual([])
         },
       )
@@ -572,7 +572,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         ledger.settle(again.callId, reply('released', { status: 409 }))
         ledger.settle(first.callId, reply('released', { status: 402 }))
         await ledger.flushed()
-        expect(counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
       })
     })
 
@@ -949,11 +949,13 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const twilio = budget('key:new:twilio', '200.00', { since: today, vendor: 'twilio' })
         const ever = budget('key:new:ever', '5000.00')
         await ledger.carryOver(old.id, [day, twilio, ever], 'operator')
-        const carried = [day, twilio, ever].map((each) => counted(ledger, each).spent)
+        const carried = (await Promise.all([day, twilio, ever].map((each) => counted(ledger, each)))).map(
+          (each) => each.spent,
+        )
         expect(carried).toEqual(['123.40', '20.00', '1123.40'].map(dollars))
         expect(await ledger.verify()).toEqual([])
         const after = await book.crash()
-        expect(counted(after, day)).toEqual({ spent: dollars('123.40'), held: ZERO })
+        expect(await counted(after, day)).toEqual({ spent: dollars('123.40'), held: ZERO })
         const fresh = await newKey(after)
         const over = await admitted(after, draft(fresh, '76.61', { budgets: [day] }))
         expect(over.decision.verdict).toBe('deny')
@@ -1350,14 +1352,14 @@ async function playOut(book: Book, steps: readonly Step[]): Promise<void> {
           requestHash: step.idempotency ? `${step.cents} ${step.object}` : `${i}`,
         }),
       )
-      const before = counted(ledger, cap)
+      const before = await counted(ledger, cap)
       for (const admission of await Promise.all(calls.map((call) => ledger.admit(call, cautious)))) {
         if (admission.decision.verdict === 'deny') continue
         ledger.mayLeave(admission.callId)
         open.push(admission.callId)
       }
       // A settlement above its reservation may pass the cap, an admission never.
-      const { spent, held } = counted(ledger, cap)
+      const { spent, held } = await counted(ledger, cap)
       if (spent + held > cap.cap) expect(held).toBe(before.held)
     } else if (step.do === 'settle' && open.length > 0) {
       const [id] = open.splice(step.which % open.length, 1)
@@ -1374,7 +1376,7 @@ async function playOut(book: Book, steps: readonly Step[]): Promise<void> {
     }
     await ledger.flushed()
     const all = await rows(ledger)
-    expect(counted(ledger, cap)).toEqual({
+    expect(await counted(ledger, cap)).toEqual({
       spent: sum(all.map((each) => each.settled)),
       held: sum(all.filter((each) => each.state === 'reserved').map((each) => each.reserved)),
     })

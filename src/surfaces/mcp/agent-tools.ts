@@ -49,7 +49,7 @@ export class AgentTools implements Service {
       get_remaining_budget: async (_args, { key }) => {
         // What was settled a moment ago is told as spent, not as held.
         await engine.ledger.flushed()
-        return told(this.#budgets(key))
+        return told(await this.#budgets(key))
       },
       describe_policy: (_args, { key }) => told(this.#policies(key)),
       explain: (args, { key }) => this.#explain(args, key),
@@ -142,7 +142,7 @@ export class AgentTools implements Service {
     const { verdict, denial } = decision
     const needed = denial?.code === 'approval_required' && verdict === 'deny'
     if (needed) await ledger.admit(draft, () => decision)
-    const row = needed ? ledger.approvalFor(key.id, approvalHashOf(draft)) : null
+    const row = needed ? await ledger.approvalFor(key.id, approvalHashOf(draft)) : null
     return {
       state: row?.state ?? (verdict === 'deny' ? 'refused' : 'not_needed'),
       approval_id: row?.id ?? null,
@@ -211,10 +211,10 @@ export class AgentTools implements Service {
     return { code: 'vendor_not_granted', message: `${what}. It has: ${names === '' ? 'none' : names}. Do not retry.` }
   }
 
-  #budgets(key: KeyRecord): JsonObject {
+  async #budgets(key: KeyRecord): Promise<JsonObject> {
     const { ledger, judge, clock } = this.#engine
     const budgets = budgetsOf(ledger, judge, key, clock.now())
-    const usage = ledger.usage(budgets)
+    const usage = await ledger.usage(budgets)
     const rows = budgets.map((budget, place) => ({ ...budget, ...usage[place]! }))
     const lefts = rows.filter(({ measure }) => measure === 'spent').map((row) => leftOf(row))
     return {
