@@ -32,6 +32,8 @@ export class Tables {
   /** Every table in force that can go stale, by the name it has in metrics. */
   readonly #dated = new Map<string, Dated>()
   #lookAgainAt = 0
+  /** The tables that are in force, as they were read. */
+  #text: string | null = null
 
   /** @param log told once a day of tables that go stale within a week, or are */
   constructor(ledger: Ledger, vendors: readonly Vendor[], clock: Clock, log: Log | null = null) {
@@ -46,8 +48,12 @@ export class Tables {
     this.reload()
   }
 
-  /** To be called when a table was changed. */
+  /** To be called when a table was changed, or may have been by another node. */
   reload(): void {
+    const kept = ['rates', ...[...this.#shipped.keys()].map((vendor) => `prices:${vendor}`)]
+    const text = JSON.stringify(kept.map((name) => this.#ledger.setting(name) ?? null))
+    if (text === this.#text) return
+    this.#text = text
     this.#table = (this.#ledger.setting('rates') as RateTable | undefined) ?? null
     this.#dated.clear()
     if (this.#table !== null) this.#dated.set('rates', this.#table)

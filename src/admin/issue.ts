@@ -38,6 +38,7 @@ interface Grant {
   readonly run: string | null
   readonly runCap: Usd | null
   readonly expiresAt: number | null
+  readonly replaces?: string
 }
 
 export interface KeyWish {
@@ -123,6 +124,7 @@ export async function reissueKey(
     credentials: credentialsOf(deps.ledger, old),
     run: old.run,
     runCap: old.runCap,
+    replaces: old.id,
     expiresAt: lifeUnder(deps, policy, wish.lifeMs),
   })
   // Until the reply leaves, nobody knows the new key, so nothing can be spent under it before the sum is carried over.
@@ -155,6 +157,7 @@ async function issue(deps: IssueDeps, grant: Grant): Promise<IssuedKey> {
     test,
     expiresAt: grant.expiresAt,
     createdAt: deps.clock.now(),
+    ...(grant.replaces === undefined ? {} : { replaces: grant.replaces }),
     actor: ACTOR,
   }
   const record = await deps.ledger.addKey(key)

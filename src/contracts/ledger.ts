@@ -20,11 +20,13 @@ export interface Ledger {
   /** The key whose keyed digest this is, or null. Memory only; safe on the hot path. */
   findKey(digest: string): KeyRecord | null
   key(id: string): KeyRecord | null
+  /** The key that answers for a key now: itself, or the last one that it or one above it was reissued as. */
+  successor(id: string): KeyRecord | null
   keys(page: Page): Promise<Paged<KeyRecord>>
   addKey(key: NewKey): Promise<KeyRecord>
   /** Appends a narrowing (a partial policy document) to a key. */
   narrowKey(id: string, patch: unknown, actor: string): Promise<KeyRecord>
-  /** Counts what a key and its descendants have spent or hold, since each budget's window began, on these budgets as well. */
+  /** Counts what a key, those it was reissued from and their descendants have spent or hold, since each budget's window began, on these budgets as well. */
   carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void>
   /** Revokes the key and every descendant. Repeated: the first reply. `inFlight` names calls whose bytes had already left. */
   revoke(
@@ -79,6 +81,33 @@ export interface Ledger {
   /** Resolves when everything settled so far is durable. */
   flushed(): Promise<void>
 
+  // What is not known yet
+  /** Calls of unknown outcome, oldest first, with what helps to find them in the vendor's records. @param since epoch ms */
+  doubts(since: number | null, page: Page): Promise<Paged<DoubtRow>>
+  /**
+   * Books what the vendor's records or the operator say of a call of unknown outcome. Durable when it resolves. Refuses
+   * (LedgerConflict) a call whose outcome is known or still under way, and to release one that was repeated: the
+   * repetition stands for what the vendor did.
+   */
+  resolve(
+    callId: string,
+    settlement: Settlement & { readonly outcome: 'settled' | 'released' },
+    word: Word,
+  ): Promise<CallRow>
+  /** Who found out what became of a call, once its outcome had not been known; null for all others. */
+  wordOn(callId: string): Promise<(Word & { readonly at: number }) | null>
+  /** Settled calls whose price the vendor names later and is to be asked for by now, longest due first. */
+  estimates(dueBy: number, limit: number): Promise<readonly EstimateRow[]>
+  /** The vendor names no price yet: it is asked again at `dueAt`, or never (null). */
+  putOff(callId: string, dueAt: number | null): Promise<void>
+  /**
+   * Books what a settled call, or in all the object it is on, really cost, on the day it was counted on. It may pass the
+   * cap: the money has moved. Nothing is asked about it any more. Durable when it resolves.
+   */
+  adjust(callId: string, amount: Usd, word: Word): Promise<CallRow>
+  /** Which of these ids of the vendor's are known from calls under a credential. */
+  knownObjects(credentialId: string, objects: readonly string[]): Promise<ReadonlySet<string>>
+
   // Approvals
   /** Newest first. */
   approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>>
@@ -106,6 +135,36 @@ export interface Ledger {
    */
   takenBack(id: string, actor: string, keepsCounted?: boolean): Promise<void>
 
+  // Money that moved without a call
+  /**
+   * Books money that moved at a vendor, on the day it happened and on these budgets of its origin's key. It has moved,
+   * so it counts whatever the cap says; `over` names the budgets it brought beyond theirs. Durable when it resolves. The
+   * same money again changes nothing, unless it was not explained before and is now.
+   */
+  moved(movement: NewMovement, budgets: readonly Budget[]): Promise<BookedMovement>
+  /** Newest first. */
+  movements(filter: MovementFilter, page: Page): Promise<Paged<MovementRow>>
+  /** The first of these objects that a call under one of the credentials has made, and that call. */
+  originOf(credentialIds: readonly string[], objects: readonly string[]): Promise<Origin | null>
+  /**
+   * What a credential counts for in [from, to): by calls that began in it, and by movements that nobody explained. To be
+   * held against what the vendor says was spent.
+   */
+  countedUnder(
+    credentialId: string,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<{ readonly calls: Usd; readonly unexplained: Usd }>
+  /**
+   * Calls admitted under these credentials in [from, to), oldest first, those after a sequence number.
+   *
+   * @param range with `inDoubt`: only those whose outcome is or was not known
+   */
+  sent(
+    credentialIds: readonly string[],
+    range: { readonly from: number; readonly to: number; readonly after: number; readonly inDoubt: boolean },
+    limit: number,
+  ): Promise<readonly SentCall[]>
+
   // Reports; each first waits for what was settled before it
   call(id: string): Promise<CallRow | null>
   calls(filter: CallFilter, page: Page): Promise<Paged<CallRow>>
@@ -124,9 +183,29 @@ export interface Ledger {
   // Tables the operator keeps
   setting(name: string): unknown
   putSetting(name: string, value: unknown, actor: string): Promise<void>
+  /** Puts a setting unless there is one, which another node may have put a moment ago. The one that is there afterwards. */
+  settingOnce(name: string, value: unknown, actor: string): Promise<unknown>
 
   /** Every entry, oldest first, as the lines of an audit export. */
   entries(afterSeq: number, limit: number): Promise<readonly EntryRow[]>
+  /** The number of the last entry, 0 when there is none. Memory only. */
+  lastEntry(): number
+  /** Signs where the chain stands, durable when it resolves; null when nothing came since it was signed last. */
+  checkpoint(signer: CheckpointSigner): Promise<Checkpoint | null>
+  lastCheckpoint(): Promise<Checkpoint | null>
+  /** Checkpoints of entries after `seq`, oldest first. */
+  checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]>
+  /**
+   * Writes history signed before an instant to an archive and deletes it: whole segments up to a checkpoint, as far as
+   * every call in them is final. In one transaction with entries that carry on what it had proved. Refuses
+   * (LedgerConflict) an instant less than 35 days ago, and a book that does not verify.
+   */
+  prune(before: number, archive: Archiver, actor: string): Promise<Pruning>
+  /**
+   * Erases an e-mail address, a phone number or a vendor's id of a person wherever people's words stand, except in what
+   * is in force. @param digest names the subject in the entry without telling it
+   */
+  erase(subject: string, digest: string, actor: string): Promise<Erased>
   /** Proves the chain and that calls, counters and reports equal what the entries say. Faults as sentences; none means sound. */
   verify(): Promise<readonly string[]>
   backup(file: string): Promise<void>
@@ -186,6 +265,8 @@ export interface NewKey {
   readonly last4: string
   readonly name: string
   readonly parentId: string | null
+  /** The key that was reissued as this one. Absent or null: none was. */
+  readonly replaces?: string | null
   readonly policyId: string
   /** Partial policy documents, oldest first. */
   readonly narrowings: readonly unknown[]
@@ -268,11 +349,47 @@ export interface Settlement {
   readonly commitment?: string
   /** The object whose commitment has come to its end. */
   readonly ends?: string
+  /** For `settled`: the amount is an estimate, and the vendor knows what is to be priced by this id. */
+  readonly estimate?: string
+  /** For `settled`: the vendor's id of what it made, where there is no estimate. */
+  readonly made?: string
+  /** For `assumed`: what was sent, sealed, to find out later what became of it. */
+  readonly evidence?: string
   readonly status: number | null
   readonly requestId: string | null
   readonly ms: number | null
   /** Set when an admitted call was stopped before its first byte (revoked meanwhile): the row then says so. */
   readonly denial?: Denial
+}
+
+/** Who says what became of a call, and what it rests on: a sentence for the operator. */
+export interface Word {
+  readonly actor: string
+  readonly reason: string
+}
+
+/** A call of unknown outcome. */
+export interface DoubtRow extends CallRow {
+  readonly rootId: string
+  readonly credentialId: string | null
+  /** Keyed hash of the client's idempotency key, under which it went out; null when it gave none. */
+  readonly idempotencyHash: string | null
+  /** False for calls of earlier versions, which may have forgotten the client's key. */
+  readonly keyCertain: boolean
+  /** Settlement.evidence, where it was kept. */
+  readonly evidence: string | null
+}
+
+/** A call that was settled at an estimate. */
+export interface EstimateRow {
+  readonly callId: string
+  readonly at: number
+  readonly vendor: string
+  readonly credentialId: string
+  readonly operation: string
+  /** The vendor's id of what is to be priced. */
+  readonly object: string
+  readonly settled: Usd
 }
 
 /** What a call made that still acts by itself. */
@@ -289,6 +406,78 @@ export interface CommitmentRow extends Omit<Commitment, 'object'> {
   /** What its object counts for at present. */
   readonly counted: Usd
   readonly at: number
+}
+
+/** Money that moved at a vendor without a call, as it is told. */
+export interface NewMovement {
+  readonly at: number
+  readonly vendor: string
+  readonly credentialId: string
+  /** The vendor's id of the money. */
+  readonly externalId: string
+  readonly kind: string
+  readonly direction: 'in' | 'out'
+  /** Null where no rate tells what it is in USD. */
+  readonly amount: Usd | null
+  /** What it followed from; null for what followed from nothing of ours. */
+  readonly origin: MovementOrigin | null
+  /** Objects that came into being with it: what follows from them has the same origin. */
+  readonly makes: readonly string[]
+  /** Null when it is explained; else why it is not, as a sentence. */
+  readonly why: string | null
+}
+/** `object` covers what its calls have counted for it. Null: nothing does. */
+export type MovementOrigin = Pick<Origin, 'callId' | 'keyId' | 'run'> & { readonly object: string | null }
+
+export interface MovementRow extends Omit<NewMovement, 'origin' | 'makes'> {
+  readonly seq: number
+  readonly object: string | null
+  /** The call it followed from, and its key and run. */
+  readonly callId: string | null
+  readonly keyId: string | null
+  readonly run: string | null
+  /** What of the amount no call had counted, and the key was charged. */
+  readonly counted: Usd
+  readonly explained: boolean
+}
+export interface BookedMovement {
+  readonly row: MovementRow
+  /** False when this money was known. */
+  readonly fresh: boolean
+  /** What of it was not told before: all, or what an unexplained movement turned out to be more. */
+  readonly added: Usd
+  /** Budgets that stand beyond their caps now. */
+  readonly over: readonly Budget[]
+}
+export interface MovementFilter {
+  readonly explained?: boolean
+  readonly vendor?: string
+  readonly key?: string
+}
+
+/** The call that made a vendor's object. */
+export interface Origin {
+  readonly callId: string
+  readonly credentialId: string
+  readonly keyId: string
+  readonly run: string
+  readonly object: string
+}
+
+/** An admitted call, as far as it takes to find it by what it was sent under. */
+export interface SentCall {
+  readonly seq: number
+  readonly callId: string
+  readonly at: number
+  readonly keyId: string
+  readonly credentialId: string
+  readonly run: string
+  readonly state: CallState
+  readonly requestHash: string
+  /** The client's idempotency key, keyed-hashed; null when it gave none, or when the ledger has forgotten it. */
+  readonly idempotencyHash: string | null
+  /** The vendor's id of the request, from its reply. */
+  readonly requestId: string | null
 }
 
 /** Expired: nobody decided in time, or what was approved was not used in time. */
@@ -385,6 +574,52 @@ export interface RunRow {
   readonly byVendor: Readonly<Record<string, Usd>>
   readonly firstAt: number
   readonly lastAt: number
+}
+
+/** What pruning came to. */
+export interface Pruning {
+  /** The last entry that is gone; null when nothing went. */
+  readonly to: number | null
+  readonly entries: number
+  readonly calls: number
+  /** The file it was written to first. */
+  readonly archive: string | null
+  /** What keeps more from going, oldest first, as sentences; at most 10. */
+  readonly inTheWay: readonly string[]
+}
+
+/** Where what is to be pruned is written to first. Resolves when it is there to stay and was read back. */
+export type Archiver = (
+  name: string,
+  lines: Iterable<string>,
+) => Promise<{ readonly file: string; readonly sha256: string }>
+
+/** What erasing a person came to. */
+export interface Erased {
+  readonly calls: number
+  /** Policies, keys, approvals and freezes. */
+  readonly rows: number
+  /** What still holds it, and why it had to stay. */
+  readonly kept: readonly string[]
+}
+
+export interface CheckpointSigner {
+  sign(standing: Omit<Checkpoint, 'keyId' | 'signature'>): Checkpoint
+}
+
+/** Where the chain of entries stood at an instant, signed with Ed25519. */
+export interface Checkpoint {
+  /** The last entry that is signed for. */
+  readonly seq: number
+  /** How many entries came since the checkpoint before. */
+  readonly entries: number
+  /** The hash of entry `seq`: it seals every entry up to there. */
+  readonly head: string
+  readonly at: number
+  /** Which key signed: the first 16 hex characters of the public key's SHA-256. */
+  readonly keyId: string
+  /** base64url. */
+  readonly signature: string
 }
 
 export interface EntryRow {

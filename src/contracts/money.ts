@@ -12,6 +12,9 @@ const Exact = Decimal.clone({ precision: 60, toExpNeg: -40, toExpPos: 60 })
 /** Brands a count of micro-USD. For sums and differences of Usd; decimals enter through the functions below. */
 export const usd = (micro: bigint): Usd => micro as Usd
 
+/** USD 10 billion, the most that one amount may be: hundreds of them still fit into the ledger's 64-bit sums. */
+export const COUNTABLE_MAX = usd(10n ** 16n)
+
 /**
  * Reads an operator's decimal text ("50", "50.00", "0.000001").
  * Null when it is not a plain non-negative decimal with at most 6 fraction digits.

@@ -1,5 +1,6 @@
 import type { Commitment, Denial, Direction, Effect, Quote, Subjects } from './call.js'
 import type { Rates, Usd } from './money.js'
+import type { Movements, Records } from './records.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export interface JsonObject {
@@ -116,6 +117,10 @@ export interface Outcome {
   readonly commitment?: string
   /** The id of an object whose commitment has come to its end: confirmed, cancelled, expired, sent. */
   readonly ends?: string
+  /** What is booked is an estimate: the vendor's id of what it names the price of later. */
+  readonly estimate?: string
+  /** The vendor's id of what the call made, where it has no price to come; kept so that it is not taken for another call's. */
+  readonly made?: string
 }
 
 /** One thing a vendor can do. Plain data, arithmetic where prices need it; sources and dates stand in the vendor's README. */
@@ -246,6 +251,10 @@ export interface Vendor {
   readonly tools?: readonly Tool[]
   /** Default price table shipped with the vendor, if it has prices. */
   readonly prices?: PriceTable
+  /** What the vendor itself wrote down of our calls, where it can be read. */
+  readonly records?: Records
+  /** What moves at the vendor without a call, where it can be read or is told. */
+  readonly movements?: Movements
 }
 
 /** A tool of the vendor's own MCP server, as one governed call. */

@@ -1,8 +1,11 @@
 import type Database from 'better-sqlite3'
 
-/** Follows what entries say of approvals, and holds the table against it. Part of `verify`. */
+/**
+ * Follows what entries say of approvals, and holds the table against it. Part of `verify`. Older entries hold people's
+ * words too, newer ones a digest of the row (src/ledger/row-proof.ts).
+ */
 export class ApprovalProof {
-  readonly #rows = new Map<string, Proved>()
+  readonly #rows = new Map<string, Partial<Proved>>()
 
   /** False when the entry speaks of a request that none before it opened, or that cannot have come to this. */
   follow(kind: string, callSeq: number | null, amount: bigint, detail: string): boolean {
@@ -26,10 +29,19 @@ export class ApprovalProof {
       state: kind.slice('approval.'.length),
       decided_at: said.at,
       decided_by: said.actor,
-      reason: said.reason ?? null,
       expires_at: said.expires_at,
     })
+    if (said.reason === undefined) delete row.reason
+    else row.reason = said.reason
     return true
+  }
+
+  /** What older entries say in people's words does not stand any more: the digest of the row says what does. */
+  erased({ rows = {} }: { readonly rows?: Readonly<Record<string, unknown>> }): void {
+    for (const name of Object.keys(rows)) {
+      const row = this.#rows.get(name.replace(/^approvals /, ''))
+      for (const column of WORDS) delete row?.[column]
+    }
   }
 
   compare(db: Database.Database, fault: (text: string) => void): void {
@@ -38,7 +50,7 @@ export class ApprovalProof {
       const proved = this.#rows.get(id)
       this.#rows.delete(id)
       if (proved === undefined) fault(`No entry says that ${id} was ever asked for.`)
-      else if (!COLUMNS.every((column) => proved[column] === stored[column]))
+      else if (!COLUMNS.every((column) => !(column in proved) || proved[column] === stored[column]))
         fault(`The approval ${id} is ${stored.state}, or about something else, and its entries say otherwise.`)
     }
     for (const id of this.#rows.keys()) fault(`The approval ${id} stands by its entries and has no row.`)
@@ -92,6 +104,9 @@ const COLUMNS = [
   'used_by',
 ] as const satisfies readonly (keyof Proved)[]
 
+/** Columns that hold people's words. */
+const WORDS = ['path', 'customer', 'call_reason', 'request_hash', 'decided_by', 'reason'] as const
+
 const TABLE = `select id, ${COLUMNS.map((column) => (column === 'ceiling' ? 'cast(ceiling as text) as ceiling' : column)).join(', ')} from approvals`
 
 interface Said {
@@ -102,22 +117,22 @@ interface Said {
   readonly run: string
   readonly vendor: string
   readonly operation: string
-  readonly method: string
-  readonly path: string
-  readonly customer: string | null
-  readonly call_reason: string | null
-  readonly request: string
+  readonly method?: string
+  readonly path?: string
+  readonly customer?: string | null
+  readonly call_reason?: string | null
+  readonly request?: string
   readonly span_ms: number
   readonly expires_at: number
   readonly actor: string
-  readonly reason: string | null
+  readonly reason?: string | null
 }
 
-const opened = ({ approval: _id, key, root, request, ...rest }: Said): Omit<Proved, 'call_seq' | 'ceiling'> => ({
+const opened = ({ approval: _id, key, root, request, ...rest }: Said): Partial<Proved> => ({
   ...rest,
+  ...(request !== undefined && { request_hash: request }),
   key_id: key,
   root_id: root,
-  request_hash: request,
   state: 'open',
   decided_at: null,
   decided_by: null,

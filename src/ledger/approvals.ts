@@ -12,6 +12,7 @@ import {
 import { usd } from '../contracts/money.js'
 import type { Approval, Decision, Usage } from '../contracts/policy.js'
 import { callId, newId } from './ids.js'
+import { SealedRows } from './sealed-rows.js'
 
 /** Requests one key may have open at a time: an operator reads no more, and a looping agent would ask for ever. */
 const OPEN_MAX = 100
@@ -30,10 +31,12 @@ const NOTHING: Seen = { approval: null, approvalsFull: false }
  */
 export class Approvals {
   readonly #entry: Entry
+  readonly #rows: SealedRows
   readonly #sql: ReturnType<typeof statements>
 
   constructor(db: Database.Database, entry: Entry) {
     this.#entry = entry
+    this.#rows = new SealedRows(db)
     this.#sql = statements(db)
   }
 
@@ -93,13 +96,9 @@ export class Approvals {
         run,
         vendor,
         operation,
-        method,
-        path,
-        customer,
-        call_reason: callReason,
-        request: requestHash,
         span_ms: spanMs,
         expires_at: expiresAt,
+        ...this.#sealed(id),
       }),
     )
   }
@@ -109,7 +108,12 @@ export class Approvals {
     if (approval?.state !== 'approved' || draft.quoted > approval.ceiling) return
     const { changes } = this.#sql.use.run(seq, approval.id)
     assert(changes === 1, `${approval.id} is approved and unused`)
-    this.#entry('approval.used', seq, draft.quoted, JSON.stringify({ approval: approval.id }))
+    this.#entry(
+      'approval.used',
+      seq,
+      draft.quoted,
+      JSON.stringify({ approval: approval.id, ...this.#sealed(approval.id) }),
+    )
   }
 
   /** Null when there is no such request. @throws LedgerConflict when it was decided otherwise or has expired */
@@ -137,9 +141,14 @@ export class Approvals {
       `approval.${decision}`,
       null,
       row.ceiling,
-      JSON.stringify({ actor, approval: id, at: nowMs, reason, expires_at: expiresAt }),
+      JSON.stringify({ actor, approval: id, at: nowMs, expires_at: expiresAt, ...this.#sealed(id) }),
     )
     return this.find(id, nowMs)
+  }
+
+  /** People's words are in the row; the entry says by a digest that they are these. */
+  #sealed(id: string): { readonly rows: ReturnType<SealedRows['seal']> } {
+    return { rows: this.#rows.seal([['approvals', id]]) }
   }
 
   find(id: string, nowMs: number): ApprovalRow | null {
@@ -191,7 +200,7 @@ const approvalOf = (row: Row): Approval => ({
   reason: row.reason,
 })
 
-const rowOf = (row: Row, nowMs: number): ApprovalRow => ({
+export const rowOf = (row: Row, nowMs: number): ApprovalRow => ({
   id: row.id,
   at: Number(row.at),
   state: stateOf(row, nowMs),
@@ -214,7 +223,7 @@ const rowOf = (row: Row, nowMs: number): ApprovalRow => ({
   usedBy: row.used_by === null ? null : callId(Number(row.used_by)),
 })
 
-interface Row {
+export interface Row {
   seq: bigint
   id: string
   at: bigint

@@ -1,32 +1,50 @@
 import type Database from 'better-sqlite3'
+import { basename } from 'node:path'
 import { assert } from '../assert.js'
 import type { CallState, Denial } from '../contracts/call.js'
 import type { Clock } from '../contracts/clock.js'
 import type {
   Admission,
   ApprovalRow,
+  BookedMovement,
   CallDraft,
+  Checkpoint,
+  CheckpointSigner,
   CredentialRecord,
+  Erased,
   FreezeScope,
   KeyRecord,
   Ledger,
   NewKey,
+  NewMovement,
   PolicyRecord,
+  Pruning,
   Settlement,
+  Word,
 } from '../contracts/ledger.js'
 import { usd, ZERO, type Usd } from '../contracts/money.js'
 import type { Approval, Budget, Decision, Usage } from '../contracts/policy.js'
 import { Approvals } from './approvals.js'
 import { BEFORE_RATE } from './before-rate.js'
 import { Bursts } from './bursts.js'
+import { sealOfAdmission } from './call-seal.js'
+import { newSalt } from './chain.js'
+import { Checkpoints } from './checkpoints.js'
 import { Commitments } from './commitments.js'
 import { Counters, type Counter } from './counters.js'
+import { Erasure, type Subject } from './erasure.js'
+import { Estimates } from './estimates.js'
 import { callId, callSeq } from './ids.js'
 import { Journal } from './journal.js'
-import { OpenCalls } from './open-calls.js'
+import { Movements } from './movements.js'
+import { OpenCalls, type OpenCall } from './open-calls.js'
 import { RateWindows } from './rate.js'
-import { Registry, scopeText } from './registry.js'
+import { Registry, rowOfScope, scopeText } from './registry.js'
+import { prune, type Segment } from './retention.js'
+import { SealedRows } from './sealed-rows.js'
+import { settingText } from './setting-proof.js'
 import { Settling } from './settling.js'
+import { carried } from './sums.js'
 import { statements, type IdempotencyRow, type Statements, type WriteRow } from './statements.js'
 import { Tallies, type Tally } from './tallies.js'
 import { threadOfKey, threadOfRun, Threads } from './threads.js'
@@ -50,6 +68,8 @@ export interface Traces {
   /** Instants of the calls of a key that counted for its rate since a time, oldest first. */
   rate(keyId: string, since: number): number[]
   putRate(keyId: string, nowMs: number): void
+  /** Told of calls that come under way, and of those found to overlap with one. */
+  readonly underWay?: (call: OpenCall) => void
 }
 
 /** A call that asks, and how it is to be judged. */
@@ -67,9 +87,12 @@ export class Book {
   readonly registry: Registry
   readonly approvals: Approvals
   readonly commitments: Commitments
+  readonly movements: Movements
+  readonly estimates: Estimates
+  readonly checkpoints: Checkpoints
   readonly counters: Counters
   readonly threads: Threads
-  readonly open = new OpenCalls()
+  readonly open: OpenCalls
   readonly #db: Database.Database
   readonly #clock: Clock
   readonly #traces: Traces
@@ -77,6 +100,7 @@ export class Book {
   readonly #tallies: Tallies
   readonly #rates: RateWindows
   readonly #journal: Journal
+  readonly #sealed: SealedRows
   readonly #settling: Settling
   readonly #bursts = new Bursts()
   readonly #implicit = new Map<string, { run: string; at: number }>()
@@ -88,19 +112,30 @@ export class Book {
     this.#db = db
     this.#clock = clock
     this.#traces = traces
+    this.open = new OpenCalls(traces.underWay)
     this.#sql = statements(db)
     this.registry = new Registry(db)
     this.counters = new Counters(db)
     this.threads = new Threads(db)
     this.#tallies = new Tallies(db)
     this.#journal = new Journal(db)
+    this.#sealed = new SealedRows(db)
+    this.checkpoints = new Checkpoints(db)
     this.approvals = new Approvals(db, this.#entry)
     this.commitments = new Commitments(db, this.counters, this.#entry)
+    this.estimates = new Estimates(db)
+    this.movements = new Movements(db, {
+      counters: this.counters,
+      tallies: this.#tallies,
+      nextEntry: () => this.#journal.end.seq + 1,
+      entry: this.#entry,
+    })
     this.#settling = new Settling({
       sql: this.#sql,
       counters: this.counters,
       tallies: this.#tallies,
       commitments: this.commitments,
+      estimates: this.estimates,
       now: () => clock.now(),
       entry: this.#entry,
       touch: (seq) => this.#touched.add(seq),
@@ -115,6 +150,13 @@ export class Book {
     this.#rates.forget()
     this.#journal.reread()
     this.#readEnds()
+  }
+
+  /** Takes note of a call that another node has under way, or has found to overlap with one of ours. */
+  meet(seq: number, actsOn: readonly string[], overlapped: boolean): void {
+    const known = this.open.get(seq)
+    if (known) known.overlapped ||= overlapped
+    else this.open.add({ ...this.#settling.load(seq), actsOn, overlapped, elsewhere: true })
   }
 
   /** The number the next call will have. */
@@ -177,20 +219,20 @@ export class Book {
 
   addKey(key: NewKey): KeyRecord {
     const record = this.registry.addKey(key)
-    const { id, name, parentId: parent, policyId: policy, run } = key
-    this.#change('key.created', key.actor, { key: id, name, parent, policy, run })
+    const { id, parentId: parent, policyId: policy, run } = key
+    this.#change('key.created', key.actor, { key: id, parent, policy, run }, [['keys', id]])
     return record
   }
 
   narrowKey(id: string, patch: unknown, actor: string): KeyRecord {
     const record = this.registry.narrowKey(id, patch)
-    this.#change('key.narrowed', actor, { key: id, patch })
+    this.#change('key.narrowed', actor, { key: id }, [['keys', id]])
     return record
   }
 
-  /** @param countedOf what the rows say the key and its descendants spent or hold on a budget */
+  /** @param countedOf what the rows say the key, those before it and their descendants spent or hold on a budget */
   carryOver(fromKey: string, budgets: readonly Budget[], actor: string, countedOf: (budget: Budget) => bigint): void {
-    const keys = this.registry.descendants(fromKey)
+    const keys = this.registry.lineage(fromKey)
     for (const budget of budgets) {
       const counter = this.#counterOf(budget)
       if (budget.measure === 'recurring') {
@@ -216,29 +258,37 @@ export class Book {
   }
 
   revoke(id: string, reason: string | null, actor: string, at: number, inFlight: readonly string[]): void {
-    this.registry.revoke(id, reason, at, inFlight)
-    this.#change('key.revoked', actor, { key: id, reason, in_flight: inFlight })
+    const revoked = this.registry.revoke(id, reason, at, inFlight)
+    const rows = revoked.map((each) => ['keys', each] as const)
+    this.#change('key.revoked', actor, { key: id, in_flight: inFlight }, rows)
+  }
+
+  /** What other nodes had let leave when they heard of a revocation. */
+  nameInFlight(id: string, inFlight: readonly string[], actor: string): void {
+    this.registry.nameInFlight(id, inFlight)
+    this.#change('key.in_flight', actor, { key: id, in_flight: inFlight }, [['keys', id]])
   }
 
   freeze(scope: FreezeScope, reason: string | null, actor: string): void {
     this.registry.freeze(scope, this.#clock.now(), reason)
-    this.#change('frozen', actor, { scope: scopeText(scope), reason })
+    this.#change('frozen', actor, { scope: scopeText(scope) }, [rowOfScope(scope)])
   }
 
   unfreeze(scope: FreezeScope, actor: string): void {
     this.registry.unfreeze(scope)
-    this.#change('unfrozen', actor, { scope: scopeText(scope) })
+    this.#change('unfrozen', actor, { scope: scopeText(scope) }, [rowOfScope(scope)])
   }
 
   putCredential(record: CredentialRecord, action: Parameters<Ledger['putCredential']>[1], actor: string): void {
     this.registry.putCredential(record)
     const { id, vendor, name, fingerprint, apiVersion } = record
-    this.#change(action, actor, { credential: id, vendor, name, fingerprint, api_version: apiVersion })
+    const said = { credential: id, vendor, name, fingerprint, api_version: apiVersion }
+    this.#change(action, actor, said, [['credentials', id]])
   }
 
   removeCredential(id: string, actor: string): void {
     this.registry.removeCredential(id, this.#clock.now())
-    this.#change('credential.removed', actor, { credential: id })
+    this.#change('credential.removed', actor, { credential: id }, [['credentials', id]])
   }
 
   /** Credentials and one setting sealed anew under another master key. */
@@ -249,20 +299,76 @@ export class Book {
   ): void {
     for (const record of records) this.registry.putCredential(record)
     this.registry.putSetting(setting.name, setting.value)
-    this.#change('master-key.rotated', actor, { credentials: records.map((record) => record.id) })
+    const rows = records.map(({ id }) => ['credentials', id] as const)
+    const said = { credentials: records.map(({ id }) => id), ...settingText(setting.name, setting.value) }
+    this.#change('master-key.rotated', actor, said, rows)
   }
 
   addPolicy(name: string, document: unknown, actor: string): PolicyRecord {
     const known = this.registry.findPolicy(name, document)
     if (known) return known
     const record = this.registry.addPolicy(name, document, this.#clock.now())
-    this.#change('policy.added', actor, { name, document })
+    const { id, version } = record
+    this.#change('policy.added', actor, { policy: id, name, version }, [['policies', id]])
     return record
+  }
+
+  /** Puts a setting unless there is one. The one that is there afterwards. */
+  settingOnce(name: string, value: unknown, actor: string): unknown {
+    const present = this.registry.setting(name)
+    if (present !== undefined) return present
+    this.putSetting(name, value, actor)
+    return value
   }
 
   putSetting(name: string, value: unknown, actor: string): void {
     this.registry.putSetting(name, value)
-    this.#change('setting.changed', actor, { name, value })
+    this.#change('setting.changed', actor, settingText(name, value))
+  }
+
+  /** Signs where the chain stands; null when it was signed there. */
+  checkpoint(signer: CheckpointSigner): Checkpoint | null {
+    const { seq, hash } = this.#journal.end
+    return this.checkpoints.add({ seq, head: hash }, this.#clock.now(), signer)
+  }
+
+  /** Deletes whole segments of history, with entries that carry on what was proved by those that go. */
+  prune(segment: Segment, archive: { readonly file: string; readonly sha256: string }, actor: string): Pruning {
+    const { entries, calls, counters, rows, settings } = prune(this.#db, segment)
+    this.threads.forget()
+    const { seq, head } = segment.end
+    for (const { spent, ...counter } of counters) this.#entry('counter.standing', null, spent, JSON.stringify(counter))
+    for (let i = 0; i < rows.length; i += ROWS_AN_ENTRY)
+      this.#change('rows.standing', actor, {}, rows.slice(i, i + ROWS_AN_ENTRY))
+    for (const name of settings) this.#change('setting.standing', actor, settingText(name, this.registry.setting(name)))
+    const sums = { tallies: carried(this.#db, 'tallies'), runs: carried(this.#db, 'runs') }
+    this.#change('pruned', actor, {
+      to: seq,
+      hash: head,
+      last_call: segment.lastCall,
+      entries,
+      calls,
+      archive: basename(archive.file),
+      sha256: archive.sha256,
+      sums,
+    })
+    return { to: seq, entries, calls, archive: archive.file, inTheWay: [] }
+  }
+
+  /**
+   * Erases a person from at most 500 calls after one; from everything else with the first of them.
+   *
+   * @returns the call to go on after, null at the end
+   */
+  erase(subject: Subject, digest: string, actor: string, after: number): Erased & { readonly next: number | null } {
+    const erasure = new Erasure(this.#db, subject, this.#clock.now())
+    const { next, calls } = erasure.calls(after)
+    const { rows, kept } = after === 0 ? erasure.others() : { rows: [], kept: [] }
+    const freezes = after === 0 ? erasure.freezes() : []
+    const count = Object.keys(calls).length
+    // That somebody asked is written down even where nothing was found.
+    if (after === 0 || count > 0) this.#change('erased', actor, { subject: digest, calls }, [...rows, ...freezes])
+    return { calls: count, rows: rows.length + freezes.length, kept, next }
   }
 
   decideApproval(
@@ -282,8 +388,28 @@ export class Book {
       this.#settling.giveBackAll({ seq, credentialId: ended.credentialId }, ended.object)
   }
 
-  #change(kind: string, actor: string, detail: object): void {
-    this.#entry(kind, null, 0n, JSON.stringify({ actor, ...detail }))
+  /** Books money that moved without a call; see Ledger.moved. */
+  moved(movement: NewMovement, budgets: readonly Budget[]): BookedMovement {
+    const known = this.movements.known(movement)
+    // What is not explained may be explained later, or turn out to be more.
+    const news = movement.why === null || (movement.amount ?? 0n) > (known?.amount ?? 0n)
+    if (known !== null && (known.explained || !news)) return { row: known, fresh: false, added: ZERO, over: [] }
+    const counting = budgets.filter(({ measure }) => measure === 'spent')
+    const { origin } = movement
+    const rootId = origin === null ? null : (this.registry.key(origin.keyId)?.rootId ?? origin.keyId)
+    const row = this.movements.book(movement, rootId, () => counting.map((budget) => this.#counterOf(budget)))
+    const over = counting.filter((budget) => {
+      const counter = this.counters.peek(budget)
+      return counter !== null && counter.spent + counter.held > budget.cap
+    })
+    const added = usd((row.amount ?? 0n) - (known?.amount ?? 0n))
+    return { row, fresh: true, added, over: row.counted > 0n ? over : [] }
+  }
+
+  /** @param rows what was changed: people's words are in them, and the entry says by a digest that they are these */
+  #change(kind: string, actor: string, detail: object, rows: Parameters<SealedRows['seal']>[0] = []): void {
+    const sealed = rows.length === 0 ? {} : { rows: this.#sealed.seal(rows) }
+    this.#entry(kind, null, 0n, JSON.stringify({ actor, ...detail, ...sealed }))
   }
 
   // Whether a call may still act. Memory only.
@@ -292,14 +418,24 @@ export class Book {
   mayLeave(id: string): Denial | true {
     const call = this.open.get(callSeq(id) ?? 0)
     assert(call !== undefined && !call.dispatched, 'a call leaves once, and only after its admission')
-    const stop = this.registry.stops(call.keyId, call.run, call.vendor, this.#clock.now())
+    const stop = this.registry.stops(call.keyId, call.run, call.vendor, this.#latest())
     if (stop) return stop
     call.dispatched = true
     return true
   }
 
   stands(key: KeyRecord, run: string, vendor: string): Denial | true {
-    return this.registry.stops(key.id, run, vendor, this.#clock.now()) ?? true
+    return this.registry.stops(key.id, run, vendor, this.#latest()) ?? true
+  }
+
+  /** A key does not live longer because a clock is doubted. */
+  #latest(): number {
+    return this.#clock.latest?.() ?? this.#clock.now()
+  }
+
+  /** Takes note of the run a key's last call was in. */
+  rememberImplicit(rootId: string, run: string, at: number): void {
+    this.#implicit.set(rootId, { run, at })
   }
 
   /** The implicit run a root key is in. @param last what the rows say, asked when memory does not know */
@@ -325,14 +461,23 @@ export class Book {
     return this.#usage(draft, this.#clock.now()).usage
   }
 
-  /** Whether a settlement can be booked on a call. Found out before the batch, where one bad settlement would hold up everybody's. */
-  awaitsOutcome(seq: number): boolean {
-    const { state } = this.open.get(seq) ?? this.#settling.load(seq)
-    return state === 'reserved' || state === 'assumed'
+  /** Asked before an outcome is booked: within a batch, one bad settlement would hold up everybody's. */
+  stateOf(seq: number): CallState {
+    return (this.open.get(seq) ?? this.#settling.load(seq)).state
   }
 
   settle(seq: number, settlement: Settlement): void {
     this.#settling.settle(this.open.get(seq) ?? this.#settling.load(seq), settlement)
+  }
+
+  /** Books what became of a call of unknown outcome. @throws LedgerConflict as Ledger.resolve does */
+  resolve(seq: number, settlement: Settlement, word: Word): void {
+    this.#settling.resolve(this.open.get(seq) ?? this.#settling.load(seq), settlement, word)
+  }
+
+  /** Books what a settled call really cost. */
+  adjust(seq: number, amount: Usd, word: Word): void {
+    this.#settling.adjust(seq, amount, word)
   }
 
   /** Admits or refuses. What `decide` throws is returned: a bug in one judgement stops its own call and no other. */
@@ -349,6 +494,9 @@ export class Book {
     } catch (bug) {
       return bug instanceof Error ? bug : new Error(String(bug))
     }
+    // Messages quote what was sent, maybe cut in the middle of a character, which no store gives back as it was.
+    const { denial } = decision
+    if (denial) decision = { ...decision, denial: { ...denial, message: denial.message.toWellFormed() } }
     this.registry.used(draft.key.id, now)
     if (draft.runSource === 'implicit') this.#implicit.set(draft.key.rootId, { run: draft.run, at: now })
     if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code)))
@@ -361,7 +509,7 @@ export class Book {
   #usage(draft: CallDraft, now: number): { usage: Usage; counters: (Counter | null)[]; earlierSeq: number | null } {
     const keys = this.registry.chain(draft.key.id)
     // What recurs is no concern of a call that commits nothing, and is not read for it.
-    const counters = draft.budgets.map((budget) => (concerns(budget, draft) ? this.counters.peek(budget) : null))
+    const counters = draft.budgets.map((budget) => (concerns(budget, draft) ? this.counters.current(budget) : null))
     const budgets = draft.budgets.map((budget, i) => ({
       ...budget,
       spent: usd(counters[i]?.spent ?? 0n),
@@ -411,7 +559,7 @@ export class Book {
   /** What a call adds: its total less what its object already counts for. */
   #excess(draft: CallDraft): Usd {
     if (draft.object === null || draft.credentialId === null) return draft.quoted
-    const counted = this.#sql.exposed.get(draft.credentialId, draft.object) as bigint
+    const counted = this.#sql.settledOn.get(draft.credentialId, draft.object) as bigint
     return draft.quoted > counted ? usd(draft.quoted - counted) : ZERO
   }
 
@@ -432,8 +580,9 @@ export class Book {
     const { seq, tally } = shared ?? { seq: this.#nextCall++, tally: own }
     if (shared !== null) this.#sql.countDenial.run(seq)
     else {
-      this.#insert(seq, draft, decision, { now, state: 'denied', reserved: 0n, replayOf: null, counters: [] })
-      this.#entry('denied', seq, 0n, entryText(draft, `"code":${JSON.stringify(denial.code)}`))
+      const row = { now, state: 'denied', reserved: 0n, replayOf: null, counters: [] } as const
+      const sealed = this.#insert(seq, draft, decision, row)
+      this.#entry('denied', seq, 0n, entryText(draft, `"code":${JSON.stringify(denial.code)},${sealed}`))
     }
     if (opened !== null) this.approvals.open(opened, draft, seq, now)
     this.#tallies.add(tally, 1, 1, 0n, 0n)
@@ -460,7 +609,7 @@ export class Book {
       this.counters.add(counter, 0n, reserved)
       ids.push(counter.id)
     })
-    this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
+    const sealed = this.#insert(seq, draft, decision, { now, state: 'reserved', reserved, replayOf, counters: ids })
     const commits =
       draft.commits === null || replayOf !== null
         ? ''
@@ -469,7 +618,10 @@ export class Book {
       'reserved',
       seq,
       reserved,
-      entryText(draft, `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}${commits}`),
+      entryText(
+        draft,
+        `"quoted":"${draft.quoted}","counters":[${ids.join(',')}],"replay_of":${replayOf}${commits},${sealed}`,
+      ),
     )
     if (replayOf === null) this.approvals.use(usage.approval, draft, seq)
     if (draft.idempotencyHash !== null && replayOf === null) {
@@ -517,13 +669,15 @@ export class Book {
     return made
   }
 
+  /** What the row's entry says of it beyond what it shows. */
   #insert(
     seq: number,
     draft: CallDraft,
     decision: Decision,
     row: { now: number; state: CallState; reserved: bigint; replayOf: number | null; counters: readonly number[] },
-  ): void {
+  ): string {
     const { denial } = decision
+    const salt = newSalt()
     this.#sql.insertCall.run(
       seq,
       row.now,
@@ -556,7 +710,9 @@ export class Book {
       row.counters.join(','),
       this.threads.push(threadOfKey(draft.key.id), seq),
       this.threads.push(threadOfRun(draft.run), seq),
+      salt,
     )
+    return sealOfAdmission(salt, draft, decision, { ...row, seq })
   }
 
   readonly #entry = (kind: string, seq: number | null, amount: bigint, detail: string): void =>
@@ -572,8 +728,11 @@ const writeOf = ({ key, run, requestHash }: CallDraft): WriteName => ({
 /** The same counter under the key that another one is issued in place of. */
 export const counterBefore = (budget: Budget, fromKey: string): Budget => ({
   ...budget,
-  counter: budget.counter.replace(/^key:[^|:]+/, `key:${fromKey}`),
+  counter: budget.counter.replace(/^(key|run):[^|:]+/, `$1:${fromKey}`),
 })
+
+/** An entry stays readable. */
+const ROWS_AN_ENTRY = 200
 
 const NO_RATE = { count: 0, oldestAt: 0 }
 
@@ -598,8 +757,9 @@ const tallyOf = (draft: CallDraft, at: number): Tally => ({
   operation: draft.operation ?? '',
 })
 
+/** The request is in the digest of the row: a short one could be found out from a hash of it alone. */
 function entryText(draft: CallDraft, rest: string): string {
-  return `{"key":"${draft.key.id}","run":"${draft.run}","vendor":"${draft.vendor}","operation":"${draft.operation ?? ''}","request":"${draft.requestHash}",${rest}}`
+  return `{"key":"${draft.key.id}","run":"${draft.run}","vendor":"${draft.vendor}","operation":"${draft.operation ?? ''}","credential":${JSON.stringify(draft.credentialId)},"object":${JSON.stringify(draft.object)},${rest}}`
 }
 
 /** What is left of the tightest budget once this call is counted. */

@@ -8,6 +8,7 @@ import type { OpenCall } from './open-calls.js'
 
 /** SQLite's integers end here. What is larger is as good as without a limit, and no cap lets it through. */
 const WHOLE_MAX = 2n ** 62n
+const NO_CALL = 0
 const bounded = (value: bigint): bigint => (value > WHOLE_MAX ? WHOLE_MAX : value)
 
 type Entry = (kind: string, seq: number | null, amount: bigint, detail: string) => void
@@ -36,7 +37,8 @@ export class Commitments {
     if (commits === null) return 0n
     const perMonth = bounded(commits.perMonth)
     if (perMonth === 0n || commits.object === undefined || credentialId === null) return perMonth
-    const counted = this.#sql.standingSum.get(credentialId, commits.object) as bigint
+    // What is in doubt may turn out not to have happened, and is lent to no other.
+    const counted = this.#sql.settledSum.get(credentialId, commits.object, NO_CALL) as bigint
     return perMonth > counted ? perMonth - counted : 0n
   }
 
@@ -155,21 +157,8 @@ export class Commitments {
     const last = object === null ? row : (this.#sql.last.get(credentialId, object) as Row)
     const perMonth = object === null ? row.counted : (this.#sql.standingSum.get(credentialId, object) as bigint)
     const counted = object === null ? row.settled : (this.#sql.exposure.get(credentialId, object) as bigint)
-    return {
-      id: callId(Number(row.call_seq)),
-      keyId: row.key_id,
-      credentialId: credentialId ?? '',
-      run: row.run,
-      vendor: row.vendor,
-      operation: row.operation ?? '',
-      kind: last.kind,
-      perMonth: usd(perMonth),
-      dueAt: last.due_at === null ? null : Number(last.due_at),
-      quantity: last.quantity,
-      object,
-      counted: usd(counted),
-      at: Number(row.at),
-    }
+    const { kind, due_at, quantity } = last
+    return commitmentOf({ ...row, kind, due_at, quantity, per_month: perMonth, counted })
   }
 
   /** What a call that has happened counts for, and the give-back when its object costs less a month than before. */
@@ -193,6 +182,9 @@ export class Commitments {
   }
 
   #drop(row: Row, kind: string, detail: object): void {
+    // What recurred may still bill something: its last invoice is its maker's.
+    if (row.kind === 'recurring' && row.object !== null && row.credential_id !== null)
+      this.#sql.originate.run(row.credential_id, row.object, row.call_seq)
     this.#count(row, -row.counted, 0n)
     this.#sql.remove.run(row.call_seq)
     this.#entry(kind, Number(row.call_seq), row.counted, JSON.stringify(detail))
@@ -202,6 +194,38 @@ export class Commitments {
     for (const id of countersOf(row)) this.#counters.add(this.#counters.byId(id), spent, held)
   }
 }
+
+/** A commitment as its first row began it, with the terms of its last one and the sums over its object. */
+export interface CommitmentLine {
+  call_seq: bigint
+  credential_id: string | null
+  object: string | null
+  kind: Commitment['kind']
+  per_month: bigint
+  due_at: bigint | null
+  quantity: bigint | null
+  counted: bigint
+  key_id: string
+  run: string
+  vendor: string
+  operation: string | null
+  at: bigint
+}
+export const commitmentOf = (line: CommitmentLine): CommitmentRow => ({
+  id: callId(Number(line.call_seq)),
+  keyId: line.key_id,
+  credentialId: line.credential_id ?? '',
+  run: line.run,
+  vendor: line.vendor,
+  operation: line.operation ?? '',
+  kind: line.kind,
+  perMonth: usd(line.per_month),
+  dueAt: line.due_at === null ? null : Number(line.due_at),
+  quantity: line.quantity,
+  object: line.object,
+  counted: usd(line.counted),
+  at: Number(line.at),
+})
 
 const countersOf = ({ counters }: Row): number[] => (counters === '' ? [] : counters.split(',').map(Number))
 
@@ -235,6 +259,10 @@ function statements(db: Database.Database) {
     ),
     row: read('select * from commitments where call_seq = ?'),
     remove: db.prepare('delete from commitments where call_seq = ?'),
+    originate: db.prepare(
+      `insert into origins (credential_id, object, call_seq, key_id, run)
+       select ?, ?, seq, key_id, run from calls where seq = ? on conflict do nothing`,
+    ),
     stand: db.prepare('update commitments set object = ?, counted = ?, standing = 1 where call_seq = ?'),
     name: db.prepare('update commitments set object = ? where call_seq = ?'),
     recount: db.prepare('update commitments set counters = ? where call_seq = ?'),
@@ -244,7 +272,6 @@ function statements(db: Database.Database) {
     last: read(
       'select * from commitments where credential_id = ? and object = ? and standing = 1 order by call_seq desc limit 1',
     ),
-    // A call under way lends its share to no other: it may yet be turned away.
     standingSum: read(
       'select coalesce(sum(counted), 0) from commitments where credential_id = ? and object = ? and standing = 1',
     ).pluck(),

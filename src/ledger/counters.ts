@@ -7,7 +7,16 @@ export interface Counter {
   spent: bigint
   held: bigint
   dirty: boolean
+  /** Its span and where that stands among the others; null while only its number is known. */
+  place: { readonly window: string; readonly spans: Spans } | null
 }
+
+/** All days, or all months, of one counter. `last` is the latest that ever counted money, '' for none. */
+interface Spans {
+  last: string
+}
+
+type Named = Pick<Budget, 'counter' | 'window'>
 
 const KEPT_MAX = 100_000
 
@@ -15,33 +24,49 @@ const KEPT_MAX = 100_000
 export class Counters {
   readonly #kept = new Map<string, Counter>()
   readonly #byId = new Map<number, Counter>()
+  readonly #spans = new Map<string, Spans>()
   #dirty: Counter[] = []
   readonly #find: Database.Statement
   readonly #findById: Database.Statement
+  readonly #last: Database.Statement
   readonly #insert: Database.Statement
   readonly #update: Database.Statement
 
   constructor(db: Database.Database) {
     this.#find = db.prepare('select id, spent, held from counters where counter = ? and window = ?').safeIntegers()
     this.#findById = db.prepare('select id, spent, held from counters where id = ?').safeIntegers()
+    this.#last = db
+      .prepare('select window from counters where counter = ? and (spent > 0 or held > 0) order by window desc limit 1')
+      .pluck()
     this.#insert = db.prepare('insert into counters (counter, window, spent, held) values (?, ?, 0, 0)')
     this.#update = db.prepare('update counters set spent = ?, held = ? where id = ?')
   }
 
   /** What a budget's counter holds now; null when nothing was ever counted on it. */
-  peek(budget: Pick<Budget, 'counter' | 'window'>): Counter | null {
-    const name = `${budget.counter}\n${budget.window}`
+  peek({ counter, window }: Named): Counter | null {
+    const name = `${counter}\n${window}`
     const kept = this.#kept.get(name)
     if (kept) return kept
-    const row = this.#find.get(budget.counter, budget.window) as Row | undefined
+    const row = this.#find.get(counter, window) as Row | undefined
     if (!row) return null
-    return this.#keep(name, row)
+    return this.#keep(name, row, { window, spans: this.#spansOf(counter) })
+  }
+
+  /**
+   * What a call that is made now counts on. A span that has ended stays ended: once money was counted on a later one, a
+   * clock that was set back counts there too.
+   */
+  current(budget: Named & Pick<Budget, 'since'>): Counter | null {
+    const { last } = this.#spansOf(budget.counter)
+    // Labels of days and months are in the order of time; other spans have none.
+    return this.peek(budget.since !== null && last > budget.window ? { ...budget, window: last } : budget)
   }
 
   /** A counter for a budget that `peek` does not find. Inside a transaction. */
-  make(budget: Pick<Budget, 'counter' | 'window'>): Counter {
-    const { lastInsertRowid } = this.#insert.run(budget.counter, budget.window)
-    return this.#keep(`${budget.counter}\n${budget.window}`, { id: BigInt(lastInsertRowid), spent: 0n, held: 0n })
+  make({ counter, window }: Named): Counter {
+    const { lastInsertRowid } = this.#insert.run(counter, window)
+    const row = { id: BigInt(lastInsertRowid), spent: 0n, held: 0n }
+    return this.#keep(`${counter}\n${window}`, row, { window, spans: this.#spansOf(counter) })
   }
 
   byId(id: number): Counter {
@@ -49,12 +74,14 @@ export class Counters {
     if (kept) return kept
     const row = this.#findById.get(id) as Row | undefined
     if (!row) throw new Error(`counter ${id} is gone`)
-    return this.#keep(`#${id}`, row)
+    return this.#keep(`#${id}`, row, null)
   }
 
   add(counter: Counter, spent: bigint, held: bigint): void {
     counter.spent += spent
     counter.held += held
+    const { place } = counter
+    if (place !== null && (spent > 0n || held > 0n) && place.window > place.spans.last) place.spans.last = place.window
     if (counter.dirty) return
     counter.dirty = true
     this.#dirty.push(counter)
@@ -74,13 +101,23 @@ export class Counters {
   forget(): void {
     this.#kept.clear()
     this.#byId.clear()
+    this.#spans.clear()
     this.#dirty = []
   }
 
-  #keep(name: string, row: Row): Counter {
+  #spansOf(counter: string): Spans {
+    const known = this.#spans.get(counter)
+    if (known !== undefined) return known
+    const read: Spans = { last: (this.#last.get(counter) as string | undefined) ?? '' }
+    this.#spans.set(counter, read)
+    return read
+  }
+
+  #keep(name: string, row: Row, place: Counter['place']): Counter {
     const id = Number(row.id)
     // A counter may be asked for by number first and by name later: both must give the same object.
-    const counter = this.#byId.get(id) ?? { id, spent: row.spent, held: row.held, dirty: false }
+    const counter = this.#byId.get(id) ?? { id, spent: row.spent, held: row.held, dirty: false, place }
+    counter.place ??= place
     this.#kept.set(name, counter)
     this.#byId.set(id, counter)
     return counter

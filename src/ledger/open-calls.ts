@@ -17,12 +17,20 @@ export interface OpenCall extends Tally {
   dispatched: boolean
   /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
   overlapped: boolean
+  /** Another node sends it; here it is known for what it overlaps with. */
+  readonly elsewhere?: boolean
 }
 
 /** The calls under way, in the order of their admission, and which of them are on the same vendor object. */
 export class OpenCalls {
   readonly #calls = new Map<number, OpenCall>()
   readonly #onObject = new Map<string, Set<OpenCall>>()
+  readonly #onChange: (call: OpenCall) => void
+
+  /** @param onChange told of calls that come in, and of those found to overlap with one */
+  constructor(onChange: (call: OpenCall) => void = () => undefined) {
+    this.#onChange = onChange
+  }
 
   get(seq: number): OpenCall | undefined {
     return this.#calls.get(seq)
@@ -40,6 +48,7 @@ export class OpenCalls {
 
   add(call: OpenCall): void {
     this.#calls.set(call.seq, call)
+    this.#onChange(call)
     for (const object of call.actsOn) {
       const name = nameOf(call, object)
       const others = this.#onObject.get(name)
@@ -48,9 +57,18 @@ export class OpenCalls {
         continue
       }
       // One that this very commit has settled was answered before this call could leave, and is still in the set.
-      for (const other of others) if (other.state === 'reserved') other.overlapped = call.overlapped = true
+      for (const other of others) {
+        if (other.state !== 'reserved') continue
+        other.overlapped = call.overlapped = true
+        this.#onChange(other)
+      }
       others.add(call)
     }
+  }
+
+  /** Calls that other nodes send: what is known of them is as old as the last look at the tables. */
+  forgetElsewhere(): void {
+    for (const call of this.#calls.values()) if (call.elsewhere) this.delete(call.seq)
   }
 
   delete(seq: number): void {

@@ -8,12 +8,23 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { LedgerFault } from '../contracts/ledger.js'
+import { machineStart } from '../machine-start.js'
 import { packageRoot } from '../package-root.js'
+import { Fence, fenceFile, type FenceNote } from './fence.js'
+import { fileSystemOf, type StatFs } from './file-system.js'
+import { kindOf } from './storage-faults.js'
+
+export interface OpenOptions {
+  /** The operator's word that one machine alone uses the directory, whatever file system it is on. */
+  readonly allowNetworkFileSystem?: boolean | undefined
+  readonly statfs?: StatFs | undefined
+}
 
 /**
  * Opens the ledger's file: one process, one connection, durable to power loss.
@@ -22,16 +33,13 @@ import { packageRoot } from '../package-root.js'
  * WAL database is reopened, which may forget the last commits on power loss (measured 2026-11, better-sqlite3 12.11).
  * `locking_mode=EXCLUSIVE` keeps every other process out, so totals held in memory cannot go stale.
  *
- * @throws LedgerFault when another process has the file, it is damaged, or it was written by a newer spendgate
+ * @throws LedgerFault when another process has the file, it is damaged or gone, it was written by a newer spendgate,
+ *   it cannot be written, or it is on a file system of the network
  */
-export function openDatabase(file: string): Database.Database {
-  if (file !== ':memory:') {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600))
-    chmodSync(file, 0o600)
-  }
+export function openDatabase(file: string, options: OpenOptions = {}): Database.Database {
   let db: Database.Database | undefined
   try {
+    const note = file === ':memory:' ? null : prepared(file, options)
     db = new Database(file, { timeout: 100 })
     db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
@@ -41,38 +49,92 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('temp_store = MEMORY')
     db.pragma('cache_size = -8000')
     db.pragma('journal_size_limit = 67108864')
+    // What a row is changed from does not stay in its page: an erased person is gone from the file.
+    db.pragma('secure_delete = FAST')
     db.exec('begin exclusive; commit')
     if (db.pragma('synchronous', { simple: true }) !== 2)
       throw new LedgerFault('SQLite did not accept synchronous=FULL; without it a power cut could forget money.')
-    const sound = db.pragma('quick_check(1)', { simple: true })
-    if (sound !== 'ok')
-      throw new LedgerFault(`${file} is damaged (${String(sound)}). Restore a backup; nothing was changed.`)
+    const sound = db.pragma(checkedWhole(file, note) ? 'quick_check(1)' : 'quick_check(counters)', { simple: true })
+    if (sound !== 'ok') throw new LedgerFault(`${file} is damaged (${String(sound)}). ${PUT_BACK}`)
     migrate(db, file)
     if (file !== ':memory:')
-      writeFileSync(`${file}.owner`, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 })
+      writeFileSync(ownerFile(file), JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 })
     return db
   } catch (cause) {
     db?.close()
     if (cause instanceof LedgerFault) throw cause
-    const code = (cause as { code?: string }).code ?? ''
-    if (code.startsWith('SQLITE_BUSY')) {
-      throw new LedgerFault(
-        `Another spendgate (${owner(file)}) owns ${file}. One server a file: stop it first, or give this one another SPENDGATE_DATA_DIR.`,
-        { cause },
-      )
-    }
-    if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
-      throw new LedgerFault(`${file} is damaged or not a database (${code}). Restore a backup; nothing was changed.`, {
-        cause,
-      })
-    }
-    throw new LedgerFault(`Cannot open ${file}: ${(cause as Error).message}`, { cause })
+    throw openFault(file, cause as Error)
   }
 }
 
+const PUT_BACK = 'Nothing was changed. Put a backup in its place: spendgate restore FILE.'
+
+/** What a failed attempt to open a file means for the operator. */
+export function openFault(file: string, cause: Error): LedgerFault {
+  const kind = kindOf(cause)
+  const { code = '' } = cause as { code?: string }
+  if (kind === 'locked')
+    return new LedgerFault(
+      `Another spendgate (${owner(file)}) owns ${file}. One server a file: stop it first, or give this one another SPENDGATE_DATA_DIR.`,
+      { cause },
+    )
+  if (kind === 'corrupt')
+    return new LedgerFault(`${file} is damaged or not a database (${code}). ${PUT_BACK}`, { cause })
+  if (kind === 'read-only' || code === 'EACCES' || code === 'EPERM')
+    return new LedgerFault(
+      `${file} cannot be written (${code}): make it, its directory and its file system writable for this user, or give another SPENDGATE_DATA_DIR.`,
+      { cause },
+    )
+  if (kind === 'full')
+    return new LedgerFault(`There is no room left to open ${file} (${code}). Make some on its file system.`, { cause })
+  return new LedgerFault(
+    `Cannot open ${file}: ${cause.message}${kind === null ? '' : ` (${code}). «spendgate db check» looks for the cause.`}`,
+    { cause },
+  )
+}
+
+/** Makes the place ready, and refuses what must not even be tried. What the fence says of the file. */
+function prepared(file: string, options: OpenOptions): FenceNote | null {
+  const directory = dirname(file)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const { networked } = fileSystemOf(directory, options.statfs)
+  if (networked !== null && options.allowNetworkFileSystem !== true)
+    throw new LedgerFault(
+      `${directory} is on ${networked}. A ledger there can be damaged, or be owned by two servers at once. Give a local directory (SPENDGATE_DATA_DIR; in a container a volume of its own), use PostgreSQL (DATABASE_URL), or, if you know that no other machine touches it, start with --allow-network-filesystem.`,
+    )
+  const note = new Fence(file).read()
+  if (note?.state === 'restoring')
+    throw new LedgerFault(`A restore of ${file} was not finished. Run it again: spendgate restore FILE.`)
+  if (note !== null && note.entries > 0 && (!existsSync(file) || statSync(file).size === 0))
+    throw new LedgerFault(
+      `${file} is gone, though ${fenceFile(file)} says that it held ${note.entries} entries. Put it back, or a backup: spendgate restore FILE. To begin an empty ledger, move that note away.`,
+    )
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+  return note
+}
+
+/** Up to this a file is read whole each time it is opened: it costs a quarter of a second at most. */
+const WHOLE_BYTES_MAX = 128 * 1024 * 1024
+
+/**
+ * Whether the file is to be read whole before it is used. A large one is not (it is read whole beside the calls,
+ * src/ledger/whole-check.ts) when nothing can have happened to it: its server closed it and it is as that left it, or
+ * its server died while the machine went on, so that the kernel still had every page.
+ */
+export function checkedWhole(file: string, note: FenceNote | null): boolean {
+  if (file === ':memory:') return false
+  const { size, mtimeMs } = statSync(file)
+  if (size <= WHOLE_BYTES_MAX || note === null || note.state === 'unsure') return true
+  if (note.state === 'closed') return note.closed?.bytes !== size || note.closed.changedAt !== mtimeMs
+  return note.machineStart === null || note.machineStart !== machineStart()
+}
+
+const ownerFile = (file: string): string => `${file}.owner`
+
 function owner(file: string): string {
   try {
-    const { pid, host } = JSON.parse(readFileSync(`${file}.owner`, 'utf8')) as { pid: number; host: string }
+    const { pid, host } = JSON.parse(readFileSync(ownerFile(file), 'utf8')) as { pid: number; host: string }
     return `pid ${pid}, host ${host}`
   } catch {
     return 'its pid is not known' // The note beside the file is a courtesy; the lock itself is SQLite's.

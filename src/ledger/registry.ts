@@ -30,6 +30,8 @@ export class Registry {
   readonly #byDigest = new Map<string, KeyRecord>()
   readonly #chains = new Map<string, readonly string[]>()
   readonly #children = new Map<string, string[]>()
+  /** By the id of a key, that of the key it was reissued as. */
+  readonly #successors = new Map<string, string>()
   readonly #credentials = new Map<string, CredentialRecord>()
   readonly #policies = new Map<string, PolicyRecord>()
   #freezes: readonly Freeze[] = []
@@ -48,6 +50,7 @@ export class Registry {
       this.#byDigest,
       this.#chains,
       this.#children,
+      this.#successors,
       this.#credentials,
       this.#policies,
       this.#settings,
@@ -78,6 +81,23 @@ export class Registry {
     return (this.#chains.get(id) ?? []).map((each) => this.#keys.get(each)!)
   }
 
+  /** A key and those it was reissued from, with all below them. */
+  lineage(id: string): readonly string[] {
+    const found: string[] = []
+    for (let at = this.#keys.get(id); at !== undefined; at = this.#keys.get(at.replaces ?? ''))
+      found.push(...this.descendants(at.id))
+    return found
+  }
+
+  /** The key that answers for a key now: itself, or the last one that it or one above it was reissued as. */
+  successor(id: string): KeyRecord | null {
+    for (let at = id; ;) {
+      const old = this.chain(at).find((key) => key.revokedAt !== null && this.#successors.has(key.id))
+      if (old === undefined) return this.key(at)
+      at = this.#successors.get(old.id)!
+    }
+  }
+
   descendants(id: string): readonly string[] {
     const found = [id]
     for (let i = 0; i < found.length; i++) found.push(...(this.#children.get(found[i]!) ?? []))
@@ -91,8 +111,8 @@ export class Registry {
     const rootId = parent?.rootId ?? key.id
     this.#db
       .prepare(
-        `insert into keys (id, public_id, digest, last4, name, parent_id, root_id, policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `insert into keys (id, public_id, digest, last4, name, parent_id, root_id, policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at, replaces)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         key.id,
@@ -110,6 +130,7 @@ export class Registry {
         key.test ? 1 : 0,
         key.expiresAt,
         key.createdAt,
+        key.replaces ?? null,
       )
     const { actor: _actor, ...kept } = key
     const record: KeyRecord = { ...kept, rootId, revokedAt: null, revokeReason: null, lastUsedAt: null }
@@ -126,8 +147,9 @@ export class Registry {
     return narrowed
   }
 
-  /** Marks the key and every descendant that is not yet revoked. */
-  revoke(id: string, reason: string | null, at: number, inFlight: readonly string[]): void {
+  /** Marks the key and every descendant that is not yet revoked; which these were. */
+  revoke(id: string, reason: string | null, at: number, inFlight: readonly string[]): readonly string[] {
+    const revoked: string[] = []
     const update = this.#db.prepare(
       'update keys set revoked_at = ?, revoke_reason = ?, revoke_in_flight = ? where id = ?',
     )
@@ -137,7 +159,14 @@ export class Registry {
       update.run(at, reason, JSON.stringify(each === id ? inFlight : []), each)
       this.#inFlight.set(each, each === id ? inFlight : [])
       this.#replace({ ...key, revokedAt: at, revokeReason: reason })
+      revoked.push(each)
     }
+    return revoked
+  }
+
+  nameInFlight(id: string, inFlight: readonly string[]): void {
+    this.#db.prepare('update keys set revoke_in_flight = ? where id = ?').run(JSON.stringify(inFlight), id)
+    this.#inFlight.set(id, inFlight)
   }
 
   inFlightAtRevoke = (id: string): readonly string[] => this.#inFlight.get(id) ?? []
@@ -307,6 +336,7 @@ export class Registry {
       if (siblings) siblings.push(key.id)
       else this.#children.set(key.parentId, [key.id])
     }
+    if (key.replaces != null) this.#successors.set(key.replaces, key.id)
     if (row?.revoke_in_flight) this.#inFlight.set(key.id, JSON.parse(row.revoke_in_flight) as string[])
   }
 
@@ -321,6 +351,8 @@ const revokedMessage = (key: KeyStanding): string =>
 
 export const scopeText = (scope: FreezeScope): string => (scope.kind === 'all' ? 'all' : `${scope.kind} ${scope.value}`)
 const valueOf = (scope: FreezeScope): string => (scope.kind === 'all' ? '' : scope.value)
+/** The row of a freeze, as entries name it. */
+export const rowOfScope = (scope: FreezeScope) => ['freezes', scope.kind, valueOf(scope)] as const
 
 /** A page of rows already in order; the cursor is the offset's row id, so rows added meanwhile shift nothing. */
 function pageOf<T extends { readonly id: string }>(rows: readonly T[], page: Page): Paged<T> {
@@ -348,6 +380,7 @@ interface KeyRow {
   revoked_at: number | null
   revoke_reason: string | null
   revoke_in_flight: string | null
+  replaces: string | null
 }
 const keyOf = (row: KeyRow): KeyRecord => ({
   id: row.id,
@@ -368,6 +401,7 @@ const keyOf = (row: KeyRow): KeyRecord => ({
   revokedAt: row.revoked_at,
   revokeReason: row.revoke_reason,
   lastUsedAt: null,
+  ...(row.replaces === null ? {} : { replaces: row.replaces }),
 })
 
 interface CredentialRow {

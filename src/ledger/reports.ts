@@ -92,34 +92,14 @@ export class Reports {
    * themselves.
    */
   spend(by: SpendBy, range: { readonly from?: number; readonly to?: number }): readonly SpendRow[] {
-    const sums = new Map<string, { spent: bigint; held: bigint; calls: number; denied: number }>()
-    const add = (rows: Sum[]): void => {
-      for (const row of rows) {
-        const sum = sums.get(row.by) ?? { spent: 0n, held: 0n, calls: 0, denied: 0 }
-        sums.set(row.by, {
-          spent: sum.spent + row.spent,
-          held: sum.held + row.held,
-          calls: sum.calls + Number(row.calls),
-          denied: sum.denied + Number(row.denied),
-        })
-      }
-    }
-    const from = range.from ?? Number.NEGATIVE_INFINITY
-    const to = range.to ?? Number.POSITIVE_INFINITY
-    const firstDay = Number.isFinite(from) ? Math.ceil(from / DAY_MS) : null
-    const lastDay = Number.isFinite(to) ? Math.floor(to / DAY_MS) : null
-    if (firstDay !== null && lastDay !== null && firstDay > lastDay) add(this.#edge(by, from, to))
-    else {
-      add(this.#days(by, firstDay, lastDay))
-      if (firstDay !== null && firstDay * DAY_MS > from) add(this.#edge(by, from, firstDay * DAY_MS))
-      if (lastDay !== null && lastDay * DAY_MS < to) add(this.#edge(by, lastDay * DAY_MS, to))
-    }
-    return [...sums]
-      .sort((a, b) => (a[0] < b[0] ? -1 : 1))
-      .map(([name, sum]) => ({ by: name, ...sum, spent: usd(sum.spent), held: usd(sum.held) }))
+    const { days, edges } = partsOf(range)
+    return summed([
+      ...(days === null ? [] : this.#days(by, days)),
+      ...edges.flatMap(([from, to]) => this.#edge(by, from, to)),
+    ])
   }
 
-  #days(by: SpendBy, first: number | null, last: number | null): Sum[] {
+  #days(by: SpendBy, { first, last }: Days): Sum[] {
     const column = { run: 'run', key: 'key_id', vendor: 'vendor', operation: 'operation', day: 'day' }[by]
     return this.#db
       .prepare(
@@ -127,7 +107,7 @@ export class Reports {
          from tallies where day >= ? and day < ? group by 1`,
       )
       .safeIntegers()
-      .all(first === null ? '' : dayLabel(first), last === null ? '9' : dayLabel(last)) as Sum[]
+      .all(first, last) as Sum[]
   }
 
   #edge(by: SpendBy, from: number, to: number): Sum[] {
@@ -138,7 +118,7 @@ export class Reports {
       operation: `coalesce(operation, '')`,
       day: `strftime('%Y-%m-%d', at / 1000, 'unixepoch')`,
     }[by]
-    return this.#db
+    const calls = this.#db
       .prepare(
         `select ${column} as "by", sum(settled) as spent, sum(case when state = 'reserved' then reserved else 0 end) as held,
            sum(count) as calls, sum(case when state = 'denied' then count else 0 end) as denied
@@ -146,6 +126,14 @@ export class Reports {
       )
       .safeIntegers()
       .all(this.seqAt(from - DISORDER_MS), this.seqAt(to + DISORDER_MS), from, to) as Sum[]
+    const movements = this.#db
+      .prepare(
+        `select ${column} as "by", sum(counted) as spent, 0 as held, 0 as calls, 0 as denied
+         from movements where key_id is not null and at >= ? and at < ? group by 1`,
+      )
+      .safeIntegers()
+      .all(from, to) as Sum[]
+    return [...calls, ...movements]
   }
 
   /** The first row that began at or after an instant, by halving: rows are in the order of time, and an index would cost every call. */
@@ -205,17 +193,7 @@ export class Reports {
       )
       .safeIntegers()
       .all(row.run, rootId ?? null, rootId ?? null) as { vendor: string; spent: bigint }[]
-    return {
-      run: row.run,
-      keyId: row.root_id,
-      calls: Number(row.calls),
-      denied: Number(row.denied),
-      spent: usd(row.spent),
-      held: usd(row.held),
-      byVendor: Object.fromEntries(vendors.map(({ vendor, spent }): [string, Usd] => [vendor, usd(spent)])),
-      firstAt: Number(row.first_at),
-      lastAt: Number(row.last_at),
-    }
+    return runOf(row, vendors)
   }
 
   /** Spent and held by calls of these keys that began at or after an instant. */
@@ -265,37 +243,100 @@ export class Reports {
     const rows = this.#db
       .prepare('select * from entries where seq > ? order by seq limit ?')
       .safeIntegers()
-      .all(afterSeq, limit) as {
-      seq: bigint
-      at: bigint
-      kind: string
-      call_seq: bigint | null
-      amount: bigint
-      detail: string
-      hash: string
-    }[]
-    return rows.map((row) => ({
-      seq: Number(row.seq),
-      at: Number(row.at),
-      kind: row.kind,
-      callId: row.call_seq === null ? null : callId(Number(row.call_seq)),
-      amount: usd(row.amount),
-      detail: row.detail,
-      hash: row.hash,
-    }))
+      .all(afterSeq, limit) as EntryLine[]
+    return rows.map(entryOf)
   }
 }
 
 const dayLabel = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10)
 
-interface Sum {
+/** Labels of the first day and of the one after the last. Labels are compared as text. */
+interface Days {
+  readonly first: string
+  readonly last: string
+}
+
+/** A span of time as the whole UTC days in it and what is left at its edges, in instants [from, to). */
+export function partsOf(range: { readonly from?: number; readonly to?: number }): {
+  readonly days: Days | null
+  readonly edges: readonly (readonly [from: number, to: number])[]
+} {
+  const { from, to } = range
+  const first = from === undefined ? null : Math.ceil(from / DAY_MS)
+  const last = to === undefined ? null : Math.floor(to / DAY_MS)
+  if (first !== null && last !== null && first > last) return { days: null, edges: [[from!, to!]] }
+  const edges: (readonly [number, number])[] = []
+  if (first !== null && first * DAY_MS > from!) edges.push([from!, first * DAY_MS])
+  if (last !== null && last * DAY_MS < to!) edges.push([last * DAY_MS, to!])
+  return {
+    days: { first: first === null ? '' : dayLabel(first), last: last === null ? '9' : dayLabel(last) },
+    edges,
+  }
+}
+
+/** Sums of several parts put together, by name. */
+export function summed(rows: readonly Sum[]): readonly SpendRow[] {
+  const sums = new Map<string, Sum>()
+  for (const row of rows) {
+    const sum = sums.get(row.by)
+    if (sum === undefined) sums.set(row.by, { ...row })
+    else {
+      sum.spent += row.spent
+      sum.held += row.held
+      sum.calls += row.calls
+      sum.denied += row.denied
+    }
+  }
+  return [...sums.values()]
+    .sort((a, b) => (a.by < b.by ? -1 : 1))
+    .map(({ by, spent, held, calls, denied }) => ({
+      by,
+      spent: usd(spent),
+      held: usd(held),
+      calls: Number(calls),
+      denied: Number(denied),
+    }))
+}
+
+export const runOf = (row: RunSum, vendors: readonly { vendor: string; spent: bigint }[]): RunRow => ({
+  run: row.run,
+  keyId: row.root_id,
+  calls: Number(row.calls),
+  denied: Number(row.denied),
+  spent: usd(row.spent),
+  held: usd(row.held),
+  byVendor: Object.fromEntries(vendors.map(({ vendor, spent }): [string, Usd] => [vendor, usd(spent)])),
+  firstAt: Number(row.first_at),
+  lastAt: Number(row.last_at),
+})
+
+export interface EntryLine {
+  seq: bigint
+  at: bigint
+  kind: string
+  call_seq: bigint | null
+  amount: bigint
+  detail: string
+  hash: string
+}
+export const entryOf = (row: EntryLine): EntryRow => ({
+  seq: Number(row.seq),
+  at: Number(row.at),
+  kind: row.kind,
+  callId: row.call_seq === null ? null : callId(Number(row.call_seq)),
+  amount: usd(row.amount),
+  detail: row.detail,
+  hash: row.hash,
+})
+
+export interface Sum {
   by: string
   spent: bigint
   held: bigint
   calls: bigint
   denied: bigint
 }
-interface RunSum {
+export interface RunSum {
   run: string
   root_id: string
   calls: bigint
@@ -305,7 +346,7 @@ interface RunSum {
   first_at: bigint
   last_at: bigint
 }
-interface Row {
+export interface Row {
   seq: bigint
   at: bigint
   key_id: string
@@ -343,7 +384,7 @@ interface Row {
 }
 
 const count = (value: bigint | null): number | null => (value === null ? null : Number(value))
-const rowOf = (row: Row): CallRow => ({
+export const rowOf = (row: Row): CallRow => ({
   seq: Number(row.seq),
   id: callId(Number(row.seq)),
   at: Number(row.at),

@@ -1,7 +1,12 @@
 import { assert } from '../assert.js'
-import type { Settlement } from '../contracts/ledger.js'
+import type { Denial } from '../contracts/call.js'
+import { LedgerConflict, type Settlement, type Word } from '../contracts/ledger.js'
+import { sealOfOutcome } from './call-seal.js'
+import { digestOf } from './chain.js'
 import type { Commitments } from './commitments.js'
 import type { Counters } from './counters.js'
+import type { Estimates } from './estimates.js'
+import { callId } from './ids.js'
 import type { OpenCall } from './open-calls.js'
 import type { OpenRow, Statements } from './statements.js'
 import type { Tallies } from './tallies.js'
@@ -12,6 +17,7 @@ interface Parts {
   readonly counters: Counters
   readonly tallies: Tallies
   readonly commitments: Commitments
+  readonly estimates: Estimates
   readonly now: () => number
   readonly entry: (kind: string, seq: number | null, amount: bigint, detail: string) => void
   /** Told of every row that changes. */
@@ -26,9 +32,9 @@ export class Settling {
     this.#parts = parts
   }
 
-  /** Books an outcome on a reserved or assumed call. */
-  settle(call: OpenCall, settlement: Settlement): void {
-    const { sql, counters, tallies, commitments, entry } = this.#parts
+  /** Books an outcome on a reserved or assumed call. @param word who found it out, when it had not been known */
+  settle(call: OpenCall, settlement: Settlement, word?: Word): void {
+    const { sql, counters, tallies, commitments, estimates, entry } = this.#parts
     // Turned away itself, but a replay was let through or still may be: the vendor may have done it all the same.
     if (settlement.outcome === 'released' && sql.replayed.get(call.seq) !== undefined)
       settlement = { ...settlement, outcome: 'assumed' }
@@ -48,6 +54,7 @@ export class Settling {
     }
     const commitment = call.commits && call.replayOf === null ? commitments.settle(call, settlement) : null
     const denial = settlement.denial
+    const settledAt = this.#parts.now()
     sql.settle.run(
       settlement.outcome,
       cost,
@@ -55,7 +62,7 @@ export class Settling {
       settlement.status,
       settlement.requestId,
       settlement.ms,
-      this.#parts.now(),
+      settledAt,
       denial ? 'deny' : null,
       denial?.code ?? null,
       denial?.rule ?? null,
@@ -66,13 +73,83 @@ export class Settling {
       settlement.outcome,
       call.seq,
       cost,
-      `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)}${commitment === null ? '' : `,"commitment":${commitment}`}}`,
+      `{"reserved":"${call.reserved}","status":${settlement.status},"object":${JSON.stringify(object)},${sealOfOutcome([
+        call.seq,
+        settlement.status,
+        settlement.requestId,
+        settlement.ms,
+        settledAt,
+      ])}${denial === undefined ? '' : this.#stopped(call.seq, denial)}${commitment === null ? '' : `,"commitment":${commitment}`}${word === undefined ? '' : this.#saidBy(call.seq, word)}}`,
     )
     if (call.commits && call.replayOf !== null && settlement.outcome === 'settled')
       commitments.nameOriginal(call, settlement)
     if (settlement.ends !== undefined) commitments.end(call, settlement.ends)
+    if (settlement.outcome === 'assumed' && settlement.evidence !== undefined)
+      estimates.keep(call.seq, settlement.evidence)
+    if (settlement.outcome === 'settled' && call.credentialId !== null && call.replayOf === null) {
+      const { estimate, made } = settlement
+      if (estimate !== undefined) estimates.expect(call.seq, call.at, call.credentialId, estimate)
+      else if (made !== undefined) estimates.know(call.seq, call.credentialId, made)
+    }
+    if (word !== undefined) estimates.resolved(call.seq, settledAt, word.actor, word.reason)
     this.#parts.touch(call.seq)
     call.state = settlement.outcome
+  }
+
+  /**
+   * Books what became of a call of unknown outcome.
+   *
+   * @throws LedgerConflict when its outcome is known, or it is to be released although it was repeated
+   */
+  resolve(call: OpenCall, settlement: Settlement, word: Word): void {
+    const id = callId(call.seq)
+    if (call.state !== 'assumed')
+      throw new LedgerConflict(
+        call.state === 'reserved' ? `${id} is still under way.` : `The outcome of ${id} is known: it is ${call.state}.`,
+      )
+    if (settlement.outcome === 'released' && this.#parts.sql.replayed.get(call.seq) !== undefined)
+      throw new LedgerConflict(
+        `${id} was repeated under its idempotency key and the repetition was let through, so the vendor may have acted.`,
+      )
+    this.settle(call, settlement, word)
+  }
+
+  /**
+   * Books what a settled call really cost, or in all the object it is on: then what the object's other calls count for is
+   * taken off, and where that is more, they give back.
+   */
+  adjust(seq: number, amount: bigint, word: Word): void {
+    const { sql, counters, tallies, entry, touch } = this.#parts
+    const call = this.load(seq)
+    assert(call.state === 'settled' && call.replayOf === null, `${callId(seq)} has an amount to correct`)
+    const was = sql.settledOf.get(seq) as bigint
+    const { object, credentialId } = call
+    let now = amount
+    if (object !== null && credentialId !== null) {
+      const all = sql.settledOn.get(credentialId, object) as bigint
+      const others = all > was ? all - was : 0n
+      now = amount > others ? amount - others : 0n
+      sql.expose.run(credentialId, object, seq, now)
+      if (amount < others) this.#giveBack(call, object, others - amount)
+    }
+    this.#parts.estimates.putOff(seq, null)
+    if (now === was) return
+    for (const id of call.counters) counters.add(counters.byId(id), now - was, 0n)
+    tallies.add(call, 0, 0, now - was, 0n)
+    sql.adjusted.run(now, seq)
+    entry('adjusted', seq, now, `{"was":"${was}","object":${JSON.stringify(object)}${this.#saidBy(seq, word)}}`)
+    touch(seq)
+  }
+
+  /** The words themselves stand apart from the chain: they may name people. */
+  #saidBy(seq: number, { actor, reason }: Word): string {
+    const salt = (this.#parts.sql.saltOf.get(seq) as string | null) ?? ''
+    return `,"by":${JSON.stringify(actor)},"said":"${digestOf(salt, [actor, reason])}"`
+  }
+
+  #stopped(seq: number, { code, rule, message }: Denial): string {
+    const salt = (this.#parts.sql.saltOf.get(seq) as string | null) ?? ''
+    return `,"why":"${digestOf(salt, ['deny', code, rule, message])}"`
   }
 
   /** What a vendor object still counts for is given back: it can cost nothing any more. */
@@ -101,7 +178,8 @@ export class Settling {
       actsOn: [],
       state: row.state,
       dispatched: true,
-      overlapped: false,
+      // Other calls may have come and gone on its object since.
+      overlapped: true,
     }
   }
 
@@ -113,10 +191,16 @@ export class Settling {
     // Only what certainly happened: were another call on the object turned away later, its part would count nowhere.
     const others = this.#parts.sql.settledOn.get(call.credentialId, object) as bigint
     if (settlement.total >= others) return settlement.total - others
-    // Two replies say different totals and nobody knows which came last: the larger count stands.
-    if (call.overlapped) return 0n
+    // Two replies say different totals, or one never came, and nobody knows which the vendor did last: the larger count
+    // stands, unless this reply says that the object has come to its end.
+    if (settlement.ends !== object && (call.overlapped || this.#inDoubt(call, object))) return 0n
     this.#giveBack(call, object, others - settlement.total)
     return 0n
+  }
+
+  /** Whether the outcome of another call on an object is not known. */
+  #inDoubt({ seq, credentialId }: OpenCall, object: string): boolean {
+    return this.#parts.sql.doubtOn.get(credentialId, object, seq) !== undefined
   }
 
   /**

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
 import { assert } from '../assert.js'
+import { entryLine } from '../audit/lines.js'
 import type { Denial } from '../contracts/call.js'
 import type { Clock } from '../contracts/clock.js'
 import {
@@ -8,36 +9,55 @@ import {
   type Admission,
   type ApprovalFilter,
   type ApprovalRow,
+  type Archiver,
+  type BookedMovement,
   type CallDraft,
   type CallFilter,
   type CallRow,
+  type Checkpoint,
+  type CheckpointSigner,
   type CommitmentRow,
   type CredentialRecord,
+  type DoubtRow,
   type EntryRow,
+  type Erased,
+  type EstimateRow,
   type FreezeScope,
   type KeyRecord,
   type Ledger,
+  type MovementFilter,
+  type MovementRow,
   type NewKey,
+  type NewMovement,
+  type Origin,
   type Page,
   type Paged,
   type PolicyRecord,
+  type Pruning,
   type RunRow,
+  type SentCall,
   type Settlement,
   type SpendBy,
   type SpendRow,
+  type Word,
 } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
 import { Book, DUPLICATE_MS, IDEMPOTENCY_MS, type Asked, type Traces, type WriteName } from './book.js'
-import { callSeq } from './ids.js'
-import { openDatabase } from './open.js'
+import { callId, callSeq } from './ids.js'
+import { nothingErased, Subject } from './erasure.js'
 import { Recent } from './recent.js'
 import { Reports } from './reports.js'
+import { beginRecovery, type Begun } from './recovery.js'
+import { archiveOf, KEPT_DAYS_MIN, prunable } from './retention.js'
 import { statements, type Statements, type WriteRow } from './statements.js'
+import { Storage, type StorageOptions } from './storage.js'
 import { verify } from './verify.js'
 
 /** How long a settlement may wait for a call to share its commit with. */
 const SETTLE_WAIT_MS = 5
+/** How long the vendor's ids of what calls made are kept, so that none is mistaken for one in doubt. */
+const KNOWN_MS = 31 * 24 * 3_600_000
 /** From how many waiting calls on it pays to let more arrive, and for how many turns of the event loop at most. */
 const GATHER_FROM = 4
 const GATHER_TURNS_MAX = 4
@@ -66,8 +86,15 @@ export class SqliteLedger implements Ledger {
   #scheduled = false
   #timer: NodeJS.Timeout | null = null
   #commits = 0
+  #rewriting = false
+  #closed = false
 
-  constructor(db: Database.Database, clock: Clock) {
+  /** @param storage the file under the database; null for one that has none */
+  constructor(
+    db: Database.Database,
+    clock: Clock,
+    readonly storage: Storage | null = null,
+  ) {
     this.#db = db
     this.#clock = clock
     this.#sql = statements(db)
@@ -80,6 +107,21 @@ export class SqliteLedger implements Ledger {
     this.#reports = new Reports(db, this.#book.threads)
     traces.fill(clock.now())
     this.#assumeStale()
+    if (storage !== null && (storage.verdict === 'older' || storage.verdict === 'other')) {
+      this.beginRecovery({ how: 'found', knownEntries: storage.note?.entries ?? null, frozen: true })
+      storage.trusted()
+    }
+  }
+
+  /** The last entry: its number and its hash. */
+  get end(): Book['end'] {
+    return this.#book.end
+  }
+
+  /** What was admitted after the last entry is not known: money waits for the operator (src/ledger/recovery.ts). */
+  beginRecovery(begun: Begun): void {
+    this.#change(() => beginRecovery(this.#book, this.#db, begun, this.#clock.now()))
+    this.#book.reread()
   }
 
   /** Calls that were under way when the last process ended: nobody knows whether the vendor acted, so they count as spent. */
@@ -91,8 +133,7 @@ export class SqliteLedger implements Ledger {
       .all() as { seq: number }[]
     if (stale.length === 0) return
     this.#transaction(() => {
-      for (const { seq } of stale)
-        this.#book.settle(seq, { outcome: 'assumed', status: null, requestId: null, ms: null })
+      for (const { seq } of stale) this.#book.settle(seq, OUTCOME_UNKNOWN)
     })
   }
 
@@ -100,6 +141,7 @@ export class SqliteLedger implements Ledger {
 
   findKey = (digest: string): KeyRecord | null => this.#book.registry.findKey(digest)
   key = (id: string): KeyRecord | null => this.#book.registry.key(id)
+  successor = (id: string): KeyRecord | null => this.#book.registry.successor(id)
   keys = async (page: Page): Promise<Paged<KeyRecord>> => this.#book.registry.keys(page)
   credentials = (): readonly CredentialRecord[] => this.#book.registry.credentials()
   credential = (id: string): CredentialRecord | null => this.#book.registry.credential(id)
@@ -117,9 +159,16 @@ export class SqliteLedger implements Ledger {
 
   async carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void> {
     await this.flushed()
-    const keys = this.#book.registry.descendants(fromKey)
+    const keys = this.#book.registry.lineage(fromKey)
     this.#change(() =>
-      this.#book.carryOver(fromKey, budgets, actor, (budget) => this.#reports.counted(keys, budget.since ?? 0, budget)),
+      this.#book.carryOver(
+        fromKey,
+        budgets,
+        actor,
+        (budget) =>
+          this.#reports.counted(keys, budget.since ?? 0, budget) +
+          this.#book.movements.counted(keys, budget.since ?? 0, budget),
+      ),
     )
   }
 
@@ -173,6 +222,10 @@ export class SqliteLedger implements Ledger {
     this.#change(() => this.#book.putSetting(name, value, actor))
   }
 
+  async settingOnce(name: string, value: unknown, actor: string): Promise<unknown> {
+    return this.#change(() => this.#book.settingOnce(name, value, actor))
+  }
+
   // The life of one call
 
   async clear(draft: CallDraft, decide: (usage: Usage) => Denial | null): Promise<Denial | null> {
@@ -213,12 +266,61 @@ export class SqliteLedger implements Ledger {
   }
 
   settle(id: string, settlement: Settlement): void {
+    // Booked as assumed when the ledger was closed.
+    if (this.#closed) return
     const seq = callSeq(id)
     assert(seq !== null, 'a settlement names a call')
-    assert(!this.#answered.has(seq) && this.#book.awaitsOutcome(seq), `${id} has an outcome to book`)
+    const state = this.#book.stateOf(seq)
+    assert(!this.#answered.has(seq) && (state === 'reserved' || state === 'assumed'), `${id} has an outcome to book`)
     this.#answered.add(seq)
     this.#settlements.push({ seq, settlement })
     this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
+  }
+
+  // What is not known yet
+
+  async doubts(since: number | null, page: Page): Promise<Paged<DoubtRow>> {
+    await this.flushed()
+    const after = page.cursor === undefined ? 0 : Number(page.cursor)
+    const rows = this.#book.estimates.doubts(after, since ?? 0, page.limit + 1)
+    const found = rows.slice(0, page.limit)
+    return { rows: found, next: rows.length > page.limit ? String(found.at(-1)!.seq) : null }
+  }
+
+  async resolve(id: string, settlement: Parameters<Ledger['resolve']>[1], word: Word): Promise<CallRow> {
+    return this.#correct(id, (seq) => this.#book.resolve(seq, settlement, word))
+  }
+
+  async adjust(id: string, amount: Usd, word: Word): Promise<CallRow> {
+    return this.#correct(id, (seq) => this.#book.adjust(seq, amount, word))
+  }
+
+  async wordOn(id: string): ReturnType<Ledger['wordOn']> {
+    await this.flushed()
+    const seq = callSeq(id)
+    return seq === null ? null : this.#book.estimates.word(seq)
+  }
+
+  async estimates(dueBy: number, limit: number): Promise<readonly EstimateRow[]> {
+    await this.flushed()
+    return this.#book.estimates.due(dueBy, limit)
+  }
+
+  async putOff(id: string, dueAt: number | null): Promise<void> {
+    this.#change(() => this.#book.estimates.putOff(callSeq(id)!, dueAt))
+  }
+
+  async knownObjects(credentialId: string, objects: readonly string[]): Promise<ReadonlySet<string>> {
+    await this.flushed()
+    return this.#book.estimates.known(credentialId, objects)
+  }
+
+  async #correct(id: string, work: (seq: number) => void): Promise<CallRow> {
+    await this.flushed()
+    const seq = callSeq(id)
+    if (seq === null || this.#reports.call(seq) === null) throw new LedgerConflict(`There is no call ${id}.`)
+    this.#change(() => work(seq))
+    return this.#reports.call(seq)!
   }
 
   async flushed(): Promise<void> {
@@ -245,8 +347,7 @@ export class SqliteLedger implements Ledger {
           done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
         }
         if (++this.#commits % 256 === 0) this.#sql.mark.run(open.oldest() ?? this.#book.nextCall)
-        if (this.#commits % 1024 === 0)
-          this.#sql.forgetIdempotency.run(this.#reports.seqAt(this.#clock.now() - 2 * IDEMPOTENCY_MS))
+        if (this.#commits % 1024 === 0) this.#forget(this.#clock.now())
       })
     } catch (cause) {
       // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
@@ -271,17 +372,29 @@ export class SqliteLedger implements Ledger {
     this.#announce(touched)
   }
 
+  /** Drops what nobody asks for any more. Inside a transaction. */
+  #forget(nowMs: number): void {
+    this.#sql.forgetIdempotency.run(this.#reports.seqAt(nowMs - 2 * IDEMPOTENCY_MS))
+    this.#book.estimates.forget(this.#reports.seqAt(nowMs - KNOWN_MS))
+  }
+
   /** Runs one durable transaction; the rows it changed. Faults roll back the file and what memory holds of it, and leave as LedgerFault. */
   #transaction(work: () => void): ReadonlySet<number> {
+    this.storage?.check()
     try {
       this.#book.begin()
       work()
       this.#book.finish()
-      return this.#book.commit()
+      const touched = this.#book.commit()
+      this.storage?.worked()
+      return touched
     } catch (cause) {
       this.#book.undo()
       if (cause instanceof LedgerConflict) throw cause
-      throw new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
+      throw (
+        this.storage?.failed(cause) ??
+        new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
+      )
     }
   }
 
@@ -340,6 +453,45 @@ export class SqliteLedger implements Ledger {
     this.#change(() => this.#book.takenBack(id, actor, keepsCounted))
   }
 
+  // Money that moved without a call
+
+  async moved(movement: NewMovement, budgets: readonly Budget[]): Promise<BookedMovement> {
+    await this.flushed()
+    return this.#change(() => this.#book.moved(movement, budgets))
+  }
+
+  async movements(filter: MovementFilter, page: Page): Promise<Paged<MovementRow>> {
+    return this.#book.movements.list(filter, page)
+  }
+
+  async originOf(credentialIds: readonly string[], objects: readonly string[]): Promise<Origin | null> {
+    await this.flushed()
+    return this.#book.movements.originOf(credentialIds, objects)
+  }
+
+  async countedUnder(
+    credentialId: string,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<{ readonly calls: Usd; readonly unexplained: Usd }> {
+    await this.flushed()
+    const between = { after: this.#reports.seqAt(range.from) - 1, before: this.#reports.seqAt(range.to) }
+    return this.#book.movements.countedUnder(credentialId, range, between)
+  }
+
+  async sent(
+    credentialIds: readonly string[],
+    range: { readonly from: number; readonly to: number; readonly after: number; readonly inDoubt: boolean },
+    limit: number,
+  ): Promise<readonly SentCall[]> {
+    await this.flushed()
+    const after = Math.max(range.after, this.#reports.seqAt(range.from) - 1)
+    return this.#book.movements.sent(
+      credentialIds,
+      { after, before: this.#reports.seqAt(range.to), inDoubt: range.inDoubt },
+      limit,
+    )
+  }
+
   // Reports
 
   onChange(listener: (row: CallRow) => void): () => void {
@@ -353,7 +505,7 @@ export class SqliteLedger implements Ledger {
 
   async usage(budgets: readonly Budget[]): Promise<readonly { readonly spent: Usd; readonly held: Usd }[]> {
     return budgets.map((budget) => {
-      const counter = this.#book.counters.peek(budget)
+      const counter = this.#book.counters.current(budget)
       return { spent: usd(counter?.spent ?? 0n), held: usd(counter?.held ?? 0n) }
     })
   }
@@ -394,6 +546,75 @@ export class SqliteLedger implements Ledger {
     return this.#reports.entries(afterSeq, limit)
   }
 
+  lastEntry = (): number => this.#book.end.seq
+  lastCheckpoint = async (): Promise<Checkpoint | null> => this.#book.checkpoints.last()
+
+  async checkpoint(signer: CheckpointSigner): Promise<Checkpoint | null> {
+    return this.#change(() => this.#book.checkpoint(signer))
+  }
+
+  async checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]> {
+    return this.#book.checkpoints.after(afterSeq, limit)
+  }
+
+  async prune(before: number, archive: Archiver, actor: string): Promise<Pruning> {
+    await this.flushed()
+    return this.#alone(async () => {
+      const nowMs = this.#clock.now()
+      if (before > nowMs - KEPT_DAYS_MIN * DAY_MS)
+        throw new LedgerConflict(`History of the last ${KEPT_DAYS_MIN} days is never pruned: it still counts.`)
+      const [fault] = verify(this.#db)
+      if (fault !== undefined) throw new LedgerConflict(`The book does not verify, so nothing was pruned: ${fault}`)
+      const { segment, inTheWay } = prunable(this.#db, before, nowMs)
+      if (segment === null) return { to: null, entries: 0, calls: 0, archive: null, inTheWay }
+      const name = `audit-${segment.start.seq + 1}-${segment.end.seq}.ndjson`
+      const archived = await archive(name, archiveOf(this.#db, segment, entryLine))
+      await this.flushed()
+      return this.#change(() => {
+        if (prunable(this.#db, before, nowMs).segment?.end.seq !== segment.end.seq)
+          throw new LedgerConflict('A call in what was to be pruned has changed meanwhile. Ask again.')
+        return { ...this.#book.prune(segment, archived, actor), inTheWay }
+      })
+    })
+  }
+
+  async erase(text: string, digest: string, actor: string): Promise<Erased> {
+    await this.flushed()
+    return this.#alone(async () => {
+      const subject = new Subject(text)
+      const all = nothingErased()
+      // What is written over is to be gone from pages that become free, too, and from the log.
+      this.#db.pragma('secure_delete = ON')
+      try {
+        for (let after: number | null = 0; after !== null;) {
+          const from: number = after
+          const { calls, rows, kept, next } = this.#change(() => this.#book.erase(subject, digest, actor, from))
+          all.calls += calls
+          all.rows += rows
+          all.kept = [...all.kept, ...kept]
+          after = next
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        this.#db.pragma('wal_checkpoint(TRUNCATE)')
+        return all
+      } finally {
+        this.#db.pragma('secure_delete = FAST')
+        this.#book.registry.reload()
+      }
+    })
+  }
+
+  /** History is rewritten by one at a time: what is being archived must not be erased under it. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#rewriting) throw new LedgerConflict('History is being pruned or erased at the moment. Ask again.')
+    this.#rewriting = true
+    try {
+      return await work()
+    } finally {
+      this.#rewriting = false
+    }
+  }
+
   async verify(): Promise<readonly string[]> {
     await this.flushed()
     return verify(this.#db)
@@ -405,16 +626,35 @@ export class SqliteLedger implements Ledger {
   }
 
   async close(): Promise<void> {
-    await this.flushed()
-    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    if (this.#closed) return
+    for (const { seq } of this.#book.open.all()) if (!this.#answered.has(seq)) this.settle(callId(seq), OUTCOME_UNKNOWN)
+    this.#closed = true
+    try {
+      await this.flushed()
+    } catch (cause) {
+      // The rows stay `reserved`, and the next start counts them as spent.
+      if (!(cause instanceof LedgerFault)) throw cause
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.storage !== null) return this.storage.close()
     this.#db.close()
   }
 }
 
 /** @throws LedgerFault as `openDatabase` does */
-export function openSqlite(options: { readonly file: string; readonly clock: Clock }): SqliteLedger {
-  return new SqliteLedger(openDatabase(options.file), options.clock)
+export function openSqlite(options: { readonly file: string; readonly clock: Clock } & StorageOptions): SqliteLedger {
+  const storage = new Storage(options.file, options)
+  try {
+    return new SqliteLedger(storage.db, options.clock, storage)
+  } catch (cause) {
+    void storage.close()
+    throw cause
+  }
 }
+
+const DAY_MS = 86_400_000
+
+const OUTCOME_UNKNOWN: Settlement = { outcome: 'assumed', status: null, requestId: null, ms: null }
 
 /** What came before, held in memory: an index in the file would cost every call (src/ledger/recent.ts). */
 class Remembered implements Traces {

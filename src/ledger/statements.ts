@@ -41,8 +41,8 @@ export function statements(db: Database.Database) {
     rollback: db.prepare('rollback'),
     insertCall: db.prepare(
       `insert into calls (seq, at, key_id, root_id, credential_id, run, run_source, vendor, surface, method, path, operation, effect, direction,
-         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters, before_of_key, before_of_run)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         state, basis, quoted, reserved, settled, customer, object, reason, request_hash, replay_of, count, look_ups, verdict, code, rule, message, counters, before_of_key, before_of_run, salt)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     mark: db.prepare(
       `insert into marks (name, seq) values ('oldest-open', ?) on conflict (name) do update set seq = excluded.seq`,
@@ -52,7 +52,10 @@ export function statements(db: Database.Database) {
       `update calls set state = ?, settled = ?, object = ?, upstream_status = ?, upstream_request_id = ?, upstream_ms = ?, settled_at = ?,
          verdict = coalesce(?, verdict), code = coalesce(?, code), rule = coalesce(?, rule), message = coalesce(?, message) where seq = ?`,
     ),
+    saltOf: db.prepare('select salt from calls where seq = ?').pluck(),
     returned: db.prepare('update calls set settled = settled - ? where seq = ?'),
+    settledOf: db.prepare('select settled from calls where seq = ?').pluck().safeIntegers(),
+    adjusted: db.prepare('update calls set settled = ? where seq = ?'),
     open: db
       .prepare(
         'select at, key_id, root_id, run, vendor, operation, reserved, counters, credential_id, object, replay_of, state from calls where seq = ?',
@@ -65,24 +68,25 @@ export function statements(db: Database.Database) {
     recentWrites: db.prepare(
       `select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`,
     ),
-    lastCall: db.prepare('select max(seq) as seq from calls'),
+    // The mark stands where numbers were given out that no row tells of any more (src/ledger/recovery.ts).
+    lastCall: db.prepare(
+      `select max(seq) as seq from (select max(seq) as seq from calls union all select seq from marks where name = 'calls-from')`,
+    ),
     replayed: db.prepare(
       `select 1 from calls where replay_of = ? and state in ('reserved', 'settled', 'assumed') limit 1`,
     ),
     write: db.prepare('select seq, at, root_id, run, request_hash, state from calls where seq = ?'),
     recentKeys: db.prepare('select call_seq, hash from idempotency where call_seq >= ? order by call_seq'),
-    // Bounded, so that a ledger that slept for a month does not stop to forget it.
+    // Bounded, so that a ledger that slept for a month does not stop to forget it. The key of a call in doubt is what it
+    // is looked for by.
     forgetIdempotency: db.prepare(
-      'delete from idempotency where call_seq in (select call_seq from idempotency where call_seq < ? order by call_seq limit 4096)',
+      `delete from idempotency where call_seq in (
+         select i.call_seq from idempotency i join calls c on c.seq = i.call_seq
+         where i.call_seq < ? and c.state <> 'assumed'
+           and not exists (select 1 from calls r where r.replay_of = i.call_seq and r.state = 'assumed')
+         order by i.call_seq limit 4096)`,
     ),
-    // A call under way lends its reservation to no other: it may yet be turned away.
-    exposed: db
-      .prepare(
-        `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
-       where e.credential_id = ? and e.object = ? and c.state <> 'reserved'`,
-      )
-      .pluck()
-      .safeIntegers(),
+    // What a call under way or in doubt counts is lent to no other: it may yet turn out not to have happened.
     settledOn: db
       .prepare(
         `select coalesce(sum(e.amount), 0) from exposures e join calls c on c.seq = e.call_seq
@@ -90,6 +94,10 @@ export function statements(db: Database.Database) {
       )
       .pluck()
       .safeIntegers(),
+    doubtOn: db.prepare(
+      `select 1 from exposures e join calls c on c.seq = e.call_seq
+       where e.credential_id = ? and e.object = ? and e.call_seq <> ? and c.state = 'assumed' limit 1`,
+    ),
     exposures: db
       .prepare(
         `select e.call_seq, e.amount from exposures e join calls c on c.seq = e.call_seq

@@ -26,6 +26,7 @@ import {
   rows,
   SECOND,
   unique,
+  runsOn,
 } from './book.js'
 import type { Book } from './contract.js'
 
@@ -384,7 +385,7 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
       [
         'that one was never asked for',
         `insert into approvals select 99, 'appr_x', at, key_id, root_id, call_seq, run, vendor, operation, method, path, customer, call_reason,
-           'request_9', ceiling, span_ms, expires_at, state, decided_at, decided_by, reason, used_by from approvals where state = 'approved'`,
+           'request_9', ceiling, span_ms, expires_at, state, decided_at, decided_by, reason, used_by, salt from approvals where state = 'approved'`,
       ],
       ['an entry', `update entries set detail = replace(detail, 'ada', 'bob') where kind = 'approval.approved'`],
       ['an entry to something unreadable', `update entries set detail = '' where kind = 'approval.requested'`],
@@ -449,7 +450,7 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
             await own.close()
           }
         }),
-        { numRuns: 20 },
+        { numRuns: runsOn(name, 20) },
       )
     })
   })

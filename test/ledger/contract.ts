@@ -35,6 +35,7 @@ import {
   sum,
   unique,
   type StandingClock,
+  runsOn,
 } from './book.js'
 
 /** A ledger on a store of its own, and what can happen to that store. */
@@ -469,13 +470,42 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const key = await newKey(ledger)
         const first = await done(ledger, draft(key, '100.00', { budgets: [cap] }), opened('100.00'))
         const lost = await done(ledger, draft(key, '150.00', { budgets: [cap], object: 'pi_1' }), reply('assumed'))
-        await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_1' }), opened('0.00'))
+        const cancelled = { ...opened('0.00'), ends: 'pi_1' }
+        await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_1' }), cancelled)
         expect((await row(ledger, first)).settled).toBe(ZERO)
         ledger.settle(lost, reply('released'))
         await ledger.flushed()
         expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
         expect(await ledger.verify()).toEqual([])
       })
+    })
+
+    test('while the outcome of one call on an object is unknown, another that lowers it gives nothing back', async () => {
+      const key = await newKey(ledger)
+      const cap = budget('key:a', '1000.00')
+      const on = { object: 'pi_1', budgets: [cap] }
+      const total = (amount: string): Settlement => reply('settled', { object: 'pi_1', total: dollars(amount) })
+      await done(ledger, draft(key, '8.00', on), total('8.00'))
+      const raise = await done(ledger, draft(key, '10.00', on), reply('assumed'))
+      await done(ledger, draft(key, '1.00', on), total('1.00'))
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('10.00'), held: ZERO })
+      // It came last after all: what was counted covers it.
+      ledger.settle(raise, total('10.00'))
+      await ledger.flushed()
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('10.00'), held: ZERO })
+      expect(await ledger.verify()).toEqual([])
+    })
+
+    test('an outcome found out later gives nothing back of what other calls counted since', async () => {
+      const key = await newKey(ledger)
+      const cap = budget('key:a', '1000.00')
+      const on = { object: 'pi_1', budgets: [cap] }
+      const made = await done(ledger, draft(key, '1.00', on), reply('assumed'))
+      await done(ledger, draft(key, '4.00', on), reply('settled', { object: 'pi_1', total: dollars('4.00') }))
+      ledger.settle(made, reply('settled', { object: 'pi_1', total: dollars('1.00') }))
+      await ledger.flushed()
+      expect((await counted(ledger, cap)).spent >= dollars('4.00')).toBe(true)
+      expect(await ledger.verify()).toEqual([])
     })
 
     describe('idempotency', () => {
@@ -563,6 +593,17 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
           expect(await ledger.verify()).toEqual([])
         },
       )
+
+      test('a call that went through counts what it cost, replayed or not', async () => {
+        const key = await newKey(ledger)
+        const first = await ledger.admit(draft(key, '50.00', keyed), allow)
+        await ledger.admit(draft(key, '50.00', keyed), allow)
+        ledger.mayLeave(first.callId)
+        ledger.settle(first.callId, reply('settled', { amount: dollars('40.00') }))
+        await ledger.flushed()
+        expect(await row(ledger, first.callId)).toMatchObject({ state: 'settled', settled: dollars('40.00') })
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('40.00'), held: ZERO })
+      })
 
       test('a call turned away after all its replays were turned away gives everything back', async () => {
         const key = await newKey(ledger)
@@ -841,7 +882,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
       test('a change that was refused does not make calls of child keys count twice', async () => {
         const root = await newKey(ledger)
         const child = await newKey(ledger, { parentId: root.id })
-        await ledger.admit(draft(child, '1.00', { perMinute: [null, null] }), allow)
+        await ledger.admit(draft(child, '1.00', { perMinute: [10, 10] }), allow)
         await expect(ledger.narrowKey('key_nobody', {}, 'operator')).rejects.toThrow(LedgerConflict)
         expect((await seen(ledger, root.id)).count).toBe(1)
       })
@@ -960,6 +1001,28 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const over = await admitted(after, draft(fresh, '76.61', { budgets: [day] }))
         expect(over.decision.verdict).toBe('deny')
         expect(await after.verify()).toEqual([])
+      })
+
+      test('is what every key before it spent, also where one in between had no such budget', async () => {
+        const first = await newKey(ledger)
+        await spentOn(first, '100.00')
+        const second = await newKey(ledger, { replaces: first.id })
+        await ledger.carryOver(first.id, [], 'operator')
+        await spentOn(second, '20.00')
+        const third = await newKey(ledger, { replaces: second.id })
+        const day = budget(`key:${third.id}`, '200.00')
+        await ledger.carryOver(second.id, [day], 'operator')
+        expect(await counted(ledger, day)).toEqual({ spent: dollars('120.00'), held: ZERO })
+        expect((await book.reopen()).key(third.id)).toMatchObject({ replaces: second.id })
+      })
+
+      test('of a key that is bound to a run is carried under the run too', async () => {
+        const old = await newKey(ledger, { run: 'run_7' })
+        const spent = budget(`run:${old.id}:run_7`, '50.00')
+        await spentOn(old, '30.00', { budgets: [spent] })
+        const next = budget('run:key_next:run_7', '50.00')
+        await ledger.carryOver(old.id, [next], 'operator')
+        expect((await counted(ledger, next)).spent).toBe(dollars('30.00'))
       })
 
       test('is in no report a second time', async () => {
@@ -1095,7 +1158,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
               await own.close()
             }
           }),
-          { numRuns: 25 },
+          { numRuns: runsOn(name, 25) },
         )
       })
 
@@ -1209,7 +1272,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         ['that all entries were made', `delete from entries`],
         ['what a counter has spent', `update counters set spent = spent - 1`],
         ['what a counter holds', `update counters set held = held + 1`],
-        ['which window a counter is of', `update counters set window = '2026-11-20'`],
+        ['which window a counter is of', `update counters set "window" = '2026-11-20'`],
         ['what a counter counts', `update counters set counter = 'key:b'`],
         ['that a counter exists', `delete from counters`],
         ['the list of a key', `update calls set before_of_key = null where seq = 2`],
@@ -1251,7 +1314,7 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
             await own.close()
           }
         }),
-        { numRuns: 25 },
+        { numRuns: runsOn(name, 25) },
       )
     })
   })

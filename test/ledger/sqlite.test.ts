@@ -41,6 +41,9 @@ import {
 } from './book.js'
 import { commitmentsContract } from './commitments.js'
 import { ledgerContract, type Book } from './contract.js'
+import { asBeforeSalts } from './rechain.js'
+import { movementsContract } from './movements.js'
+import { reconciliationContract } from './reconciliation.js'
 
 /** A ledger on a file in a directory of its own. */
 class SqliteBook implements Book {
@@ -71,7 +74,8 @@ class SqliteBook implements Book {
   async alter(sql: string): Promise<SqliteLedger> {
     await this.ledger.close()
     const db = new Database(this.#file)
-    db.exec('drop trigger entries_stay; drop trigger entries_remain')
+    for (const name of db.prepare(`select name from sqlite_schema where type = 'trigger'`).pluck().all() as string[])
+      db.exec(`drop trigger ${name}`)
     db.exec(sql)
     db.close()
     return (this.ledger = this.#open())
@@ -90,6 +94,8 @@ class SqliteBook implements Book {
 ledgerContract('SQLite', async () => new SqliteBook())
 commitmentsContract('SQLite', async () => new SqliteBook())
 approvalsContract('SQLite', async () => new SqliteBook())
+reconciliationContract('SQLite', async () => new SqliteBook())
+movementsContract('SQLite', async () => new SqliteBook())
 
 describe('the SQLite file', () => {
   let dir: string
@@ -485,6 +491,8 @@ function asVersion(version: number, file: string, old: string): void {
     const columns = (db.pragma(`main.table_info(${table})`) as { name: string }[]).map(({ name }) => name).join(', ')
     db.exec(`insert into main.${table} (${columns}) select ${columns} from present.${table}`)
   }
+  if (version < 5) asBeforeSalts(db)
+  if (version < 6) db.exec(`delete from marks where name = 'keys-kept'`)
   db.close()
   copyFileSync(old, file)
 }

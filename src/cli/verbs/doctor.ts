@@ -4,14 +4,8 @@ import { join } from 'node:path'
 import { routesOf } from '../clients/routing.js'
 import type { Context } from '../context.js'
 import { CliFault, Exit } from '../exit.js'
-import { table, type Tone } from '../output.js'
+import { findingsTable, type Finding } from '../findings.js'
 import { requireSqlite } from '../sqlite-guard.js'
-
-interface Finding {
-  readonly check: string
-  readonly status: 'ok' | 'warn' | 'fail'
-  readonly message: string
-}
 
 interface DoctorOptions {
   readonly client?: string
@@ -35,13 +29,9 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
   ]
   const failed = findings.some(({ status }) => status === 'fail')
   if (context.json) context.reply({ ok: !failed, findings })
-  else context.show(table(context.style, [{ title: '' }, { title: 'CHECK' }, { title: 'FOUND' }], findings.map(row)))
+  else context.show(findingsTable(context.style, findings))
   return failed ? Exit.failure : Exit.ok
 }
-
-const TONE: Readonly<Record<Finding['status'], Tone>> = { ok: 'good', warn: 'warn', fail: 'bad' }
-const MARK: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' }
-const row = ({ check, status, message }: Finding) => [{ text: MARK[status], tone: TONE[status] }, check, message]
 
 /** What no check can find out and every operator should know. */
 const SAME_USER: Finding = {
@@ -135,6 +125,7 @@ async function serverFindings(context: Context): Promise<{ readonly up: boolean;
           ? 'database, keys and clock are in order'
           : `is not ready: ${ready instanceof CliFault ? ready.message : ready.text}`,
       },
+      ...(ready instanceof CliFault ? [] : warningsIn(ready.text)),
       token instanceof CliFault
         ? { check: 'admin token', status: 'fail', message: token.message }
         : { check: 'admin token', status: 'ok', message: 'is accepted' },
@@ -146,6 +137,16 @@ async function serverFindings(context: Context): Promise<{ readonly up: boolean;
           }
         : { check: 'clock', status: 'ok', message: "agrees with the server's" },
     ],
+  }
+}
+
+/** What a server that is ready warns of: a disk that fills. */
+function warningsIn(text: string): Finding[] {
+  try {
+    const { warnings } = JSON.parse(text) as { readonly warnings?: readonly string[] }
+    return (warnings ?? []).map((message): Finding => ({ check: 'disk', status: 'warn', message }))
+  } catch {
+    return [] // Another program's page; the check before this one says so.
   }
 }
 
