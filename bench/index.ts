@@ -10,6 +10,7 @@ import { isLayoutName, layout, LAYOUTS, type Layout } from './machine.js'
 import { Part } from './part.js'
 import { measurePreload, preloadSection, preloadTable, withPreload } from './preload.js'
 import { profile } from './profile.js'
+import { measureRevoke, revokeTable } from './revoke.js'
 import { figures, figureTable, growthTable, targetTable } from './report.js'
 
 const USAGE = `npm run bench                 compare, grow, look up, preload, and rewrite docs/performance.md (about ten minutes)
@@ -17,12 +18,15 @@ npm run bench -- compare      the targets side by side
 npm run bench -- growth       the ledger from a thousand rows to a million
 npm run bench -- catalogue    finding an operation among all of them, and what a typical call means
 npm run bench -- preload      what the preload costs a program; rewrites its section of docs/performance.md
+npm run bench -- contention   several nodes on one PostgreSQL; rewrites its section of docs/scaling.md
+npm run bench -- revoke       how long a revoke and a freeze take while agents keep the server busy
 npm run bench -- profile      where the server's time goes under load
 npm run bench -- check        that the bench works: a second or two, no figure worth reading
 
   --rounds <n>          measurements of each target (7; at least 5 for figures to keep)
   --window-ms <n>       length of one measurement (1500)
-  --connections <n>     closed-loop connections (64)
+  --connections <n>     closed-loop connections (64; revoke: 200)
+  --stops <n>           revokes, and as many freezes (300)
   --layouts <names>     of ${LAYOUTS.join(', ')} (two-cores,one-cpu)
   --rows <n,n>          ledger sizes (1000,10000,100000,1000000)
   --top <n>             lines a table of the profile (20)
@@ -33,7 +37,7 @@ npm run bench -- check        that the bench works: a second or two, no figure w
 /** Fewer give no median worth keeping. */
 const ROUNDS_MIN = 5
 
-const VERBS = ['all', 'compare', 'growth', 'catalogue', 'preload', 'profile', 'check'] as const
+const VERBS = ['all', 'compare', 'growth', 'catalogue', 'preload', 'contention', 'revoke', 'profile', 'check'] as const
 type Verb = (typeof VERBS)[number]
 
 async function main(args: readonly string[]): Promise<number> {
@@ -70,15 +74,22 @@ interface Choice {
   readonly layouts: readonly Layout[]
   readonly sizes: readonly number[]
   readonly top: number
+  readonly stops: number
   readonly date: string
   readonly json: boolean
 }
 
-async function perform({ verb, plan, layouts, sizes, top, date, json }: Choice, directory: string): Promise<void> {
+async function perform(choice: Choice, directory: string): Promise<void> {
+  const { verb, plan, layouts, sizes, top, date, json } = choice
   if (verb === 'profile') {
     return show(await profile(layouts[0]!, { connections: plan.connections, windowMs: 8_000, top, directory }))
   }
+  if (verb === 'revoke') {
+    const revoked = await measureRevoke(layouts[0]!, { ...plan, count: choice.stops }, directory)
+    return json ? void process.stdout.write(`${JSON.stringify(revoked)}\n`) : show(revokeTable(revoked))
+  }
   if (verb === 'preload') return preloadOnly(plan.rounds, layouts[0]!, directory, date, json)
+  if (verb === 'contention') return contentionOnly(plan, date, json)
   const comparisons: Comparison[] = []
   if (verb !== 'growth' && verb !== 'catalogue') {
     for (const each of layouts) {
@@ -133,6 +144,22 @@ async function preloadOnly(
   say('the section on the preload in docs/performance.md is rewritten.')
 }
 
+async function contentionOnly({ rounds, windowMs }: Plan, date: string, json: boolean): Promise<void> {
+  // Nothing else here needs PostgreSQL.
+  const { contentionSection, contentionTable, measureContention, SETTINGS, withContention } =
+    await import('./contention.js')
+  const contention = await measureContention({ rounds, windowMs, settings: SETTINGS }, say)
+  if (json) return void process.stdout.write(`${JSON.stringify(contention)}\n`)
+  show(contentionTable(contention))
+  if (rounds < ROUNDS_MIN) return say(`the page stays as it is: it wants ${ROUNDS_MIN} rounds.`)
+  const file = join(packageRoot(), 'docs', 'scaling.md')
+  writeFileSync(
+    file,
+    withContention(readFileSync(file, 'utf8'), contentionSection(contention, `${machineLine()}, ${date}`)),
+  )
+  say('the section on one PostgreSQL in docs/scaling.md is rewritten.')
+}
+
 async function grow(sizes: readonly number[], rounds: number, { proxy }: Layout, directory: string): Promise<Grown[]> {
   const ledger = await Part.start<null, 'measure', Grown[]>('growth', { directory, sizes, rounds }, proxy)
   try {
@@ -156,8 +183,9 @@ function read(args: readonly string[]): Choice | string {
   const check = verb === 'check'
   const numbers = {
     rounds: Number(values.rounds ?? (check ? 1 : 7)),
-    windowMs: Number(values['window-ms'] ?? (check ? 150 : 1500)),
-    connections: Number(values.connections ?? (check ? 8 : 64)),
+    windowMs: Number(values['window-ms'] ?? (check ? 150 : verb === 'revoke' ? 15_000 : 1500)),
+    connections: Number(values.connections ?? (check ? 8 : verb === 'revoke' ? 200 : 64)),
+    stops: Number(values.stops ?? 300),
     top: Number(values.top ?? 20),
   }
   const sizes = (values.rows ?? '1000,10000,100000,1000000').split(',').map(Number)
@@ -168,7 +196,9 @@ function read(args: readonly string[]): Choice | string {
   const date = values.date ?? new Date().toISOString().slice(0, 10)
   if (!/^\d{4}-\d\d-\d\d$/.test(date)) return `--date is a day such as 2026-11-21, not «${date}».`
   const layouts: Layout[] = []
-  for (const name of (values.layouts ?? (check || verb === 'profile' ? 'two-cores' : 'two-cores,one-cpu')).split(',')) {
+  for (const name of (
+    values.layouts ?? (check || verb === 'profile' || verb === 'revoke' ? 'two-cores' : 'two-cores,one-cpu')
+  ).split(',')) {
     if (!isLayoutName(name)) return `--layouts takes ${LAYOUTS.join(', ')}, not «${name}».`
     const found = layout(name)
     if (typeof found === 'string') say(found)
@@ -181,7 +211,7 @@ function read(args: readonly string[]): Choice | string {
     warmMs: check ? 150 : 3_000,
     syncs: check ? 10 : 200,
   }
-  return { verb, plan, layouts, sizes, top: numbers.top, date, json: values.json === true }
+  return { verb, plan, layouts, sizes, top: numbers.top, stops: numbers.stops, date, json: values.json === true }
 }
 
 const UNPINNED: Layout = { name: 'one-cpu', means: 'not pinned', proxy: null, world: null }
@@ -194,6 +224,7 @@ function parse(args: readonly string[]) {
       rounds: { type: 'string' },
       'window-ms': { type: 'string' },
       connections: { type: 'string' },
+      stops: { type: 'string' },
       layouts: { type: 'string' },
       rows: { type: 'string' },
       top: { type: 'string' },

@@ -18,7 +18,15 @@ export interface Config {
   /** Vendor name → origin that stands in for all of the vendor's hosts; `stripe-mcp` → one for Stripe's hosted MCP server alone. */
   readonly upstreams: ReadonlyMap<string, string>
   readonly upstreamTimeoutMs: number
+  /** The operator's word that no other machine touches a data directory that lies on the network. */
+  readonly allowNetworkFilesystem: boolean
+  /** PostgreSQL for several nodes; null for SQLite in the data directory. Has a password: never shown. */
+  readonly databaseUrl: string | null
   readonly drainMs: number
+  /** Where signed checkpoints of the audit trail are written: a file, or `-` for standard output. */
+  readonly checkpoints: string
+  /** Between two reconciliations with the vendors' own records; 0: only when asked. */
+  readonly reconcileMs: number
   /** Ids of operations whose hard refusal is lifted. Policies must still allow and permit them. */
   readonly unlock: readonly string[]
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
@@ -53,7 +61,10 @@ export const SETTINGS = [
   'resend-upstream',
   'stripe-mcp-upstream',
   'upstream-timeout-ms',
+  'allow-network-filesystem',
   'drain-ms',
+  'checkpoints',
+  'reconcile-ms',
   'unlock',
   'log-level',
 ] as const
@@ -97,13 +108,11 @@ export function readConfig(
       `The admin listener may leave loopback (${adminHost}) only with TLS: set SPENDGATE_TLS_CERT and SPENDGATE_TLS_KEY, or accept plain HTTP with --insecure-admin.`,
     )
   }
-  if (env.DATABASE_URL)
-    faults.push(
-      'DATABASE_URL is set, but this version keeps its ledger in SQLite only. Unset it; the ledger lives in SPENDGATE_DATA_DIR.',
-    )
   const logLevel = value('log-level') ?? 'info'
   if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number]))
     faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
+  const dataDir = dataDirOf(env, value('data-dir'))
+  const checkpoints = value('checkpoints') ?? 'checkpoints.ndjson'
   const config: Config = {
     host: value('host') ?? '127.0.0.1',
     port: port('port', 4242),
@@ -112,11 +121,15 @@ export function readConfig(
     adminHostNames: names('admin-host-names'),
     tls,
     connectPort: value('connect-port') === undefined ? null : port('connect-port', 0),
-    dataDir: dataDirOf(env, value('data-dir')),
+    dataDir,
+    checkpoints: checkpoints === '-' ? '-' : resolve(dataDir, checkpoints),
     upstreams,
     upstreamTimeoutMs: whole('upstream-timeout-ms', 60_000, 1, 600_000),
     unlock: names('unlock'),
+    databaseUrl: env.DATABASE_URL || null,
+    allowNetworkFilesystem: yes(value('allow-network-filesystem')),
     drainMs: whole('drain-ms', 25_000, 0, 600_000),
+    reconcileMs: whole('reconcile-ms', 300_000, 0, 86_400_000),
     logLevel: logLevel as Config['logLevel'],
     secrets: Object.freeze({
       ...pick(env, 'SPENDGATE_ADMIN_TOKEN'),
@@ -140,6 +153,9 @@ export function dataDirOf(env: Readonly<Record<string, string | undefined>>, fla
   if (given) return resolve(given)
   return join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'spendgate')
 }
+
+/** A switch: on by `true`, `1` or `yes`. */
+export const yes = (text: string | undefined): boolean => /^(?:1|true|yes)$/i.test(text ?? '')
 
 const variable = (name: string): string => `SPENDGATE_${name.toUpperCase().replaceAll('-', '_')}`
 const pick = (

@@ -7,6 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { judge } from '../policies/index.js'
 import { priceSyncs, vendors } from '../vendors/index.js'
 import { createAdmin } from './admin/server.js'
+import { archiver } from './audit/archive.js'
+import { CheckpointFile, CheckpointStream } from './audit/checkpoint-file.js'
+import { Growth } from './audit/growth.js'
+import { Notary } from './audit/notary.js'
+import { carriedBudgets } from './carried.js'
 import { SystemClock } from './clock.js'
 import { ConfigFault, type Config } from './config.js'
 import { caFile } from './connect/ca-file.js'
@@ -15,11 +20,18 @@ import { loadAdminToken, loadMasterKey } from './custody/master-key.js'
 import { Vault } from './custody/seal.js'
 import { Credentials, runtimeOf, Standings, type Engine, type VendorRuntime } from './engine.js'
 import { internalSecrets } from './internal-secrets.js'
-import { openSqlite } from './ledger/sqlite.js'
+import { publicKeysOf } from './ledger/checkpoints.js'
+import { openLedger } from './ledger/open-ledger.js'
 import { logger, type Log } from './log.js'
 import { Metrics } from './metrics.js'
 import { operatorReads } from './operator-reads.js'
 import { packageVersion } from './package-root.js'
+import { heardCalls } from './reconcile/heard-call.js'
+import { Reconciler } from './reconcile/index.js'
+import { movementsStep } from './reconcile/movements.js'
+import { reachOf } from './reconcile/reach.js'
+import { Worker } from './reconcile/worker.js'
+import { standstill } from './standstill.js'
 import { agentListener } from './surfaces/rest.js'
 import { Tables } from './tables.js'
 import { Upstream } from './wire/upstream.js'
@@ -39,9 +51,10 @@ export interface Running {
 /**
  * Puts everything together: the one place that knows vendors, policies and which ledger it is.
  *
+ * @param alone whether `own` counts even where the database has a clock: tests move it
  * @throws CustodyFault, SealFault or LedgerFault when the data directory cannot be used; EADDRINUSE and its like from listening
  */
-export async function startServer(config: Config, clock = new SystemClock()): Promise<Running> {
+export async function startServer(config: Config, own = new SystemClock(), alone = false): Promise<Running> {
   const notices: string[] = []
   const master = loadMasterKey(config.secrets, config.dataDir)
   if (master.created)
@@ -59,13 +72,13 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
   for (const id of unlocked)
     notices.push(`${id} is unlocked: policies that allow and permit it open it, and nothing takes it back.`)
 
-  const log = logger(config.logLevel, () => clock.now())
-  const ledger = openSqlite({ file: join(config.dataDir, 'spendgate.db'), clock })
+  const log = logger(config.logLevel, () => own.now())
+  const metrics = new Metrics()
+  const opened = await openLedger(config, own, alone, log, metrics)
+  const { ledger, clock } = opened
   try {
     const vault = new Vault(master.key)
     const secrets = await internalSecrets(ledger, vault)
-    const [newest] = (await ledger.calls({}, { limit: 1 })).rows
-    if (newest) clock.notBefore(newest.at)
 
     const runtimes = new Map(
       vendors.map((vendor): [string, VendorRuntime] => [
@@ -77,8 +90,8 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
         ),
       ]),
     )
-    const metrics = new Metrics()
     const tables = new Tables(ledger, vendors, clock, log)
+    opened.onAdopted?.(() => tables.reload())
     const engine: Engine = {
       ledger,
       judge,
@@ -96,7 +109,30 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       metrics,
       log,
     }
-    const agent = agentListener(engine)
+    const reconciler = new Reconciler(
+      {
+        ...engine,
+        vault,
+        pause: (ms) => pause(ms, undefined, { ref: false }),
+      },
+      {
+        ...(opened.turn ? { lease: () => opened.turn!('reconcile', RECONCILE_TURN_MS) } : {}),
+        movements: movementsStep(engine, (record) => reachOf(record, { ...engine, vault })),
+      },
+    )
+    const worker = new Worker(reconciler, config.reconcileMs, clock, log)
+    const sink =
+      config.checkpoints === '-'
+        ? new CheckpointStream((text) => void process.stdout.write(text), (await ledger.lastCheckpoint())?.seq ?? 0)
+        : new CheckpointFile(config.checkpoints)
+    const file = join(config.dataDir, 'spendgate.db')
+    // What a database takes of its disk is for whoever keeps it to watch.
+    const growth =
+      config.databaseUrl === null
+        ? new Growth({ ledger, files: [file, `${file}-wal`], directory: config.dataDir, clock, log })
+        : null
+    const notary = new Notary({ ledger, signer: secrets.signer, sink, clock, log, metrics })
+    const agent = agentListener(engine, heardCalls({ ...engine, vault }))
     let draining = false
     const admin = createAdmin({
       ledger,
@@ -108,30 +144,28 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       adminToken,
       allowedHosts: [config.adminHost, ...config.adminHostNames],
       version: packageVersion(),
-      ready: () => ({ ok: !draining, faults: draining ? ['The server is stopping.'] : [] }),
+      ready: () => {
+        const faults = [
+          ...(draining ? ['The server is stopping.'] : []),
+          ...[opened.fault(), standstill(engine)?.message].filter((each) => each != null),
+        ]
+        return { ok: faults.length === 0, faults, warnings: growth?.warning ? [growth.warning] : [] }
+      },
+      standing: {
+        storage: () => opened.findings(),
+        confirmClock: () => opened.confirmClock(),
+      },
       metrics: () =>
         metrics.text({
           spendgate_in_flight: agent.inFlight(),
           spendgate_rss_bytes: process.memoryUsage().rss,
           ...tables.gauges(),
+          ...growth?.gauges(),
         }),
-      carryOver: async (oldId, newId) => {
-        const next = ledger.key(newId)!
-        const { levels } = engine.standings.of(next)
-        const budgets = vendors.flatMap(({ name }) =>
-          DIRECTIONS.flatMap((direction) =>
-            judge.budgets(levels, { vendor: name, credentialId: null, direction }, clock.now()),
-          ),
-        )
-        const own = new Map(
-          budgets
-            .filter((budget) => budget.counter.startsWith(`key:${newId}`))
-            .map((budget) => [budget.counter, budget]),
-        )
-        await ledger.carryOver(oldId, [...own.values()], 'admin')
-      },
+      carryOver: (oldId, newId) => ledger.carryOver(oldId, carriedBudgets(engine, newId), 'admin'),
       onTablesChanged: () => tables.reload(),
       reach: engine,
+      reconciler,
       priceSyncs: {
         twilio: (record, wish) =>
           priceSyncs.twilio({
@@ -140,11 +174,15 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
             pause: (ms) => pause(ms, undefined, { ref: false }),
           }),
       },
+      history: {
+        archive: archiver(join(config.dataDir, 'archive'), () => publicKeysOf(ledger)),
+        subject: secrets.subject,
+      },
       backupDir: config.dataDir,
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
     })
 
-    const tunnels = config.connectPort === null ? null : await connectMode(config, clock, log, notices)
+    const tunnels = config.connectPort === null ? null : await connectMode(config, own, log, notices)
     const agentServer = createHttp(
       { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 },
       tunnels === null
@@ -184,12 +222,18 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       ...(connectUrl ? { connect: connectUrl } : {}),
     })
 
+    worker.start()
+    notary.start()
+    growth?.start()
+
     let stopped: Promise<void> | null = null
     const stop = async (): Promise<void> => {
       draining = true
       const closed = Promise.all([agentServer, adminServer, ...(connectServer ? [connectServer] : [])].map(closing))
       agent.drain()
+      const resting = worker.stop(LAST_WORDS_MS)
       await drained(agent.inFlight, config.drainMs)
+      await resting
       // What the vendor has not answered by now is booked as assumed while there is still a ledger to book it in.
       await engine.upstream.close()
       await drained(agent.inFlight, LAST_WORDS_MS)
@@ -199,6 +243,8 @@ export async function startServer(config: Config, clock = new SystemClock()): Pr
       tunnels?.close()
       await closed
       await drained(agent.inFlight, LAST_WORDS_MS)
+      growth?.stop()
+      await notary.stop()
       await ledger.close()
       log('info', 'stopped', {})
     }
@@ -228,6 +274,8 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 
 const closing = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))
 
+/** Longer than any run of it takes: a node that dies in one is waited for, and no two run at once. */
+const RECONCILE_TURN_MS = 15 * 60_000
 /** How long calls that were just cut off have for their rows. */
 const LAST_WORDS_MS = 1_000
 
@@ -256,8 +304,6 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 
 /** Reads a policy document as the server would, for `spendgate policy check`. */
 export const checkPolicy = (text: string, file: string): ReturnType<typeof judge.parse> => judge.parse(text, file)
-
-const DIRECTIONS = ['none', 'in', 'out'] as const
 
 /** @throws ConfigFault for an id that no catalogue has: a misspelt exception must not be thought to stand */
 function unlockedIn({ unlock }: Config): ReadonlySet<string> {

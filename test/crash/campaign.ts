@@ -1,17 +1,18 @@
-import Database from 'better-sqlite3'
 import { randomBytes, randomInt } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Pool, request } from 'undici'
 import { expect } from 'vitest'
 import { formatUsd, parseUsd, usd, type Usd } from '../../src/contracts/money.js'
-import { callId } from '../../src/ledger/ids.js'
-import { spendgate, startServer, type Child } from '../helpers/process.js'
+import { startServer, type Child } from '../helpers/process.js'
 import type { Arrived, VendorRecord } from './record.js'
+import type { Kept, Store } from './store.js'
 
 const CLIENTS = 12
-/** The server is killed at a random instant of this much load. */
-const LOAD_MS = 400
+/** The server is killed after so many answers at most: work and not time, so that a slow machine is caught at work, too. */
+const ANSWERS_MAX = 150
+/** For a server that answers hardly anything. */
+const LOAD_MS_MAX = 10_000
 const MICRO_A_CENT = 10_000n
 
 const ADMIN_TOKEN = 'sgadmin_crashCampaignToken0123456789abcdef'
@@ -25,6 +26,9 @@ export interface Totals {
   retried: number
   capped: number
   killedAtStart: number
+  /** Revokes that were under way when the server was killed, and those of them whose reply was heard. */
+  revokes: number
+  revokesHeard: number
 }
 
 /** One call as the agent made it. `id` is among its parameters, so no two calls are the same request. */
@@ -33,17 +37,20 @@ interface Asked {
   readonly path: string
   readonly body: string
   readonly cents: number
+  /** Of the child that is revoked while the server dies; null for calls under the key itself. */
+  readonly doomed: Doomed | null
 }
 
-/** A call as the file has it. */
-interface Kept {
+/** A child key, and the first reply to its revocation if it was heard. */
+interface Doomed {
   readonly id: string
-  readonly hash: string
-  readonly state: string
-  readonly verdict: string
-  /** reserved while it is under way, then what it cost. */
-  readonly counted: bigint
+  readonly key: string
+  revoked: { readonly revoked_at: string; readonly in_flight: readonly string[] } | null
 }
+
+/** When the server is killed: at any instant, or right after an answer, before its outcome can be on disk. */
+type Way = 'at random' | 'at an answer'
+const WAYS: readonly Way[] = ['at random', 'at an answer', 'at random']
 
 interface Addresses {
   readonly agent: string
@@ -54,6 +61,7 @@ interface Addresses {
 export class Campaign {
   readonly #dir: string
   readonly #env: Readonly<Record<string, string>>
+  readonly #store: Store
   readonly #seen: VendorRecord
   readonly #servers: number[]
   readonly #totals: Totals
@@ -62,6 +70,7 @@ export class Campaign {
   readonly #arrived: Arrived[] = []
   readonly #charges: { readonly id: string; readonly cents: number }[] = []
   #unanswered: Asked[] = []
+  #doomed: Doomed | null = null
   #server: Child | null = null
   #serial = 0
   #keyId = ''
@@ -70,6 +79,7 @@ export class Campaign {
 
   constructor(given: {
     readonly dir: string
+    readonly store: Store
     readonly stripe: string
     readonly seen: VendorRecord
     readonly servers: number[]
@@ -77,6 +87,7 @@ export class Campaign {
   }) {
     mkdirSync(given.dir, { mode: 0o700 })
     this.#dir = given.dir
+    this.#store = given.store
     this.#seen = given.seen
     this.#servers = given.servers
     this.#totals = given.totals
@@ -85,6 +96,7 @@ export class Campaign {
       SPENDGATE_ADMIN_TOKEN: ADMIN_TOKEN,
       SPENDGATE_MASTER_KEY: randomBytes(32).toString('base64'),
       SPENDGATE_STRIPE_UPSTREAM: given.stripe,
+      ...given.store.env,
     }
   }
 
@@ -104,13 +116,36 @@ export class Campaign {
       const at = await ready
       if (cycle === 0) await this.#issue(at)
       await this.#restarted(at, before)
+      await this.#stayedRevoked(at)
       if (cycle === 6) await this.#tighten(at)
-      await this.#load(at, () => child.kill())
+      if (cycle % 5 === 2) await this.#doom(at)
+      await this.#load(at, WAYS[cycle % WAYS.length]!, () => child.kill())
       this.#arrived.push(...(await this.#seen.news()))
-      before = this.#file()
+      before = await this.#store.calls()
       this.#audit(before)
     }
     await this.#proved(before)
+  }
+
+  /** A child of the key, so that what it spends counts under the same cap. */
+  async #doom(at: Addresses): Promise<void> {
+    const { id, key } = await this.#admin(at, 'POST', `/keys/${this.#keyId}/runs`, {})
+    this.#doomed = { id, key, revoked: null }
+  }
+
+  /** What was revoked before the server died is revoked; where the reply was lost, asking again gives one. */
+  async #stayedRevoked(at: Addresses): Promise<void> {
+    const doomed = this.#doomed
+    if (doomed === null) return
+    this.#doomed = null
+    const { status } = await this.#admin(at, 'GET', `/keys/${doomed.id}`)
+    if (doomed.revoked !== null) expect(status).toBe('revoked')
+    const again = await this.#admin(at, 'POST', `/keys/${doomed.id}/revoke`)
+    if (doomed.revoked !== null) expect(again).toEqual(doomed.revoked)
+    const pool = new Pool(at.agent)
+    for (let i = 0; i < 3; i++)
+      expect(await this.#ask(pool, this.#next({ ...doomed, revoked: again }))).toBe('key_revoked')
+    await pool.destroy()
   }
 
   #start(): ReturnType<typeof startServer> {
@@ -146,19 +181,18 @@ export class Campaign {
   /** From here on the cap is near, so that the kills catch the server deciding at its edge. */
   async #tighten(at: Addresses): Promise<void> {
     const { total } = await this.#admin(at, 'GET', '/spend?by=key')
-    this.#cap = usd(parseUsd(total.spent_usd)! + parseUsd('150.00')!)
+    this.#cap = usd(parseUsd(total.spent_usd)! + parseUsd('60.00')!)
     await this.#admin(at, 'POST', `/keys/${this.#keyId}/narrow`, { daily_cap_usd: formatUsd(this.#cap) })
   }
 
   /** A start turns what was under way into `assumed`, and changes nothing else. */
   async #restarted(at: Addresses, before: readonly Kept[]): Promise<void> {
-    const after = new Map<string, string>()
-    let cursor = ''
-    do {
-      const page = await this.#admin(at, 'GET', `/calls?limit=500${cursor}`)
-      for (const { id, state } of page.calls as { id: string; state: string }[]) after.set(id, state)
-      cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : ''
-    } while (cursor !== '')
+    let after = await this.#states(at)
+    const until = performance.now() + this.#store.assumedWithinMs
+    while ([...after.values()].includes('reserved') && performance.now() < until) {
+      await pause(200)
+      after = await this.#states(at)
+    }
     const expected = new Map(before.map((call) => [call.id, call.state === 'reserved' ? 'assumed' : call.state]))
     const faults = [...expected].filter(([id, state]) => after.get(id) !== state)
     expect(faults, 'calls that are not what they were when the server died').toEqual([])
@@ -168,19 +202,39 @@ export class Campaign {
     expect(total).toMatchObject({ spent_usd: formatUsd(countedIn(before)), held_usd: '0.00' })
   }
 
+  /** Every call's state as the server tells it. */
+  async #states(at: Addresses): Promise<ReadonlyMap<string, string>> {
+    const states = new Map<string, string>()
+    let cursor = ''
+    do {
+      const page = await this.#admin(at, 'GET', `/calls?limit=500${cursor}`)
+      for (const { id, state } of page.calls as { id: string; state: string }[]) states.set(id, state)
+      cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : ''
+    } while (cursor !== '')
+    return states
+  }
+
   /** Clients call until the server is gone. What stays unanswered they repeat, as an SDK would, once it is back. */
-  async #load(at: Addresses, kill: () => Promise<unknown>): Promise<void> {
+  async #load(at: Addresses, way: Way, kill: () => Promise<unknown>): Promise<void> {
     const pool = new Pool(at.agent, { connections: CLIENTS })
     const again = this.#unanswered
     this.#unanswered = []
+    const doomed = this.#doomed
     let dead = false
-    const client = async (): Promise<void> => {
+    let answers = randomInt(1, ANSWERS_MAX)
+    let struck = (): void => {}
+    const answered = new Promise<void>((resolve) => (struck = resolve))
+    const client = async (_: unknown, number: number): Promise<void> => {
       while (!dead) {
         const retry = again.pop()
         if (retry) this.#totals.retried++
-        const asked = retry ?? this.#next()
+        const asked = retry ?? this.#next(number % 2 === 0 ? doomed : null)
         try {
-          await this.#ask(pool, asked)
+          const code = await this.#ask(pool, asked)
+          // Its outcome waits for a commit of its own for some milliseconds yet.
+          if (--answers === 0) struck()
+          // A revoked key's clients have nothing left to do.
+          if (code === 'key_revoked' && asked.doomed === doomed) return
         } catch (fault) {
           if (!dead) throw fault
           this.#unanswered.push(asked)
@@ -188,34 +242,60 @@ export class Campaign {
       }
     }
     const clients = Promise.all(Array.from({ length: CLIENTS }, client))
-    const instant = randomInt(10, LOAD_MS)
-    const killed = new Promise((resolve) => setTimeout(resolve, instant)).then(() => {
-      dead = true
-      return kill()
-    })
-    await Promise.all([clients, killed])
+    const begun = Promise.race([answered, pause(LOAD_MS_MAX, undefined, { ref: false })])
+    const revoked = doomed === null ? null : begun.then(() => this.#revoke(at, doomed))
+    const killed = begun
+      .then((): unknown => {
+        // While the revocation is being written, or right after its reply was heard.
+        if (revoked !== null) return randomInt(2) === 0 ? pause(randomInt(0, 12)) : revoked
+        return way === 'at an answer' ? undefined : pause(randomInt(0, 25))
+      })
+      .then(() => {
+        dead = true
+        return kill()
+      })
+    await Promise.all([clients, killed, revoked])
     this.#unanswered.push(...again)
     await pool.destroy()
   }
 
-  #next(): Asked {
+  /** Asks for the revocation that the kill may interrupt. */
+  async #revoke(at: Addresses, doomed: Doomed): Promise<void> {
+    this.#totals.revokes++
+    try {
+      doomed.revoked = await this.#admin(at, 'POST', `/keys/${doomed.id}/revoke`)
+      this.#totals.revokesHeard++
+    } catch (fault) {
+      // The server died first; an answer that says no would be a fault of its own.
+      if (!('code' in (fault as object))) throw fault
+    }
+  }
+
+  #next(doomed: Doomed | null): Asked {
     const id = `${this.#dir.split('-').at(-1)}-${++this.#serial}`
     const charge = randomInt(3) === 0 ? this.#charges.pop() : undefined
     if (charge) {
       const cents = randomInt(1, charge.cents + 1)
-      return { id, cents, path: '/stripe/v1/refunds', body: `amount=${cents}&charge=${charge.id}&metadata[n]=${id}` }
+      return {
+        id,
+        cents,
+        doomed,
+        path: '/stripe/v1/refunds',
+        body: `amount=${cents}&charge=${charge.id}&metadata[n]=${id}`,
+      }
     }
     const cents = randomInt(100, 1_000)
     const body = `amount=${cents}&currency=usd&confirm=true&payment_method=pm_card_visa&metadata[n]=${id}`
-    return { id, cents, path: '/stripe/v1/payment_intents', body }
+    return { id, cents, doomed, path: '/stripe/v1/payment_intents', body }
   }
 
-  async #ask(pool: Pool, asked: Asked): Promise<void> {
+  /** Null when it was let through, else the code of the refusal. */
+  async #ask(pool: Pool, asked: Asked): Promise<string | null> {
     const reply = await pool.request({
       path: asked.path,
       method: 'POST',
       headers: {
-        authorization: `Bearer ${this.#key}`,
+        authorization: `Bearer ${asked.doomed?.key ?? this.#key}`,
         'content-type': 'application/x-www-form-urlencoded',
         'idempotency-key': `idem-${asked.id}`,
       },
@@ -229,43 +309,13 @@ export class Campaign {
     this.#totals.answered++
     if (allowed) {
       if (body.latest_charge) this.#charges.push({ id: body.latest_charge, cents: asked.cents })
-      return
+      return null
     }
-    expect(body.error?.code, `${reply.statusCode} ${body.error?.message}`).toBe('daily_cap_exceeded')
-    this.#totals.capped++
-  }
-
-  /** The calls in the file as the dead server left it, read in a copy so that the next start finds it untouched. */
-  #file(): readonly Kept[] {
-    const file = join(this.#dir, 'spendgate.db')
-    const copy = `${file}.copy`
-    for (const tail of ['', '-wal']) {
-      rmSync(copy + tail, { force: true })
-      if (existsSync(file + tail)) copyFileSync(file + tail, copy + tail)
-    }
-    const db = new Database(copy)
-    try {
-      const rows = db
-        .prepare('select seq, request_hash, state, verdict, reserved, settled from calls order by seq')
-        .safeIntegers()
-        .all() as {
-        seq: bigint
-        request_hash: string
-        state: string
-        verdict: string
-        reserved: bigint
-        settled: bigint
-      }[]
-      return rows.map((row) => ({
-        id: callId(Number(row.seq)),
-        hash: row.request_hash,
-        state: row.state,
-        verdict: row.verdict,
-        counted: row.state === 'reserved' ? row.reserved : row.settled,
-      }))
-    } finally {
-      db.close()
-    }
+    const code = body.error?.code
+    const expected = asked.doomed === null ? ['daily_cap_exceeded'] : ['daily_cap_exceeded', 'key_revoked']
+    expect(expected, `${reply.statusCode} ${body.error?.message}`).toContain(code)
+    if (code === 'daily_cap_exceeded') this.#totals.capped++
+    return code!
   }
 
   /** Holds the book against what the agent heard and against what the vendor saw. */
@@ -313,13 +363,13 @@ export class Campaign {
 
   /** The command an operator would use finds the book sound, straight after the last kill. */
   async #proved(before: readonly Kept[]): Promise<void> {
-    const proof = await spendgate(['db', 'verify', '--json', '--data-dir', this.#dir], this.#env)
-    expect(proof.stderr).toBe('')
-    expect(JSON.parse(proof.stdout)).toEqual({ ok: true, faults: [] })
-    expect(proof.code).toBe(0)
-    const after = this.#file()
+    expect(await this.#store.faults(this.#env)).toEqual([])
+    const after = await this.#store.calls()
     expect(after.map((call) => call.state)).toEqual(
-      before.map((call) => (call.state === 'reserved' ? 'assumed' : call.state)),
+      before.map((call) =>
+        // A file is assumed by whoever opens it next, a database by its next node.
+        call.state === 'reserved' && this.#store.assumedWithinMs === 0 ? 'assumed' : call.state,
+      ),
     )
     this.#audit(after)
     this.#totals.moved += this.#arrived.filter((each) => each.cents > 0).length

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { request } from 'undici'
 import { startResend, startStripe, startTwilio } from '../../fixtures/simulators/index.js'
 import type { ResendSimulator, StripeSimulator, TwilioSimulator } from '../../fixtures/simulators/index.js'
@@ -22,6 +24,18 @@ export const REAL = {
 
 /** A Tuesday far from every midnight, while the shipped price tables are fresh. Tests move on from here. */
 export const NOON = Date.parse('2026-11-24T12:00:00.000Z')
+
+/** Where a world keeps its ledger: a database of its own where there is a server for it, else a file. */
+async function ownDatabase(): Promise<Record<string, string>> {
+  const server = process.env.SPENDGATE_TEST_POSTGRES
+  if (server === undefined) return {}
+  const name = `world_${randomBytes(8).toString('hex')}`
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  await client.query(`create database ${name}`)
+  await client.end()
+  return { DATABASE_URL: server.replace(/[^/]*$/, name) }
+}
 
 /** A wall clock that tests can move. */
 export class TestClock extends SystemClock {
@@ -69,7 +83,7 @@ export class World {
   }
 
   static async start(env: Record<string, string> = {}): Promise<World> {
-    const world = new World(env)
+    const world = new World({ ...(await ownDatabase()), ...env })
     const now = (): number => world.clock.now()
     ;[world.stripe, world.twilio, world.resend] = await Promise.all([
       startStripe({ keys: [REAL.stripe, REAL.stripeTest], now }),
@@ -94,9 +108,13 @@ export class World {
         SPENDGATE_RESEND_UPSTREAM: this.resend.origin,
         SPENDGATE_LOG_LEVEL: 'silent',
         SPENDGATE_DRAIN_MS: '2000',
+        // Only tests of reconciliation want reads of the vendors that nobody asked for.
+        SPENDGATE_RECONCILE_MS: '0',
         ...this.#env,
       }),
       this.clock,
+      // The days of tests go by the clock that they move, wherever the ledger is.
+      true,
     )
   }
 

@@ -1,0 +1,621 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type pg from 'pg'
+import { LedgerFault } from '../../contracts/ledger.js'
+import type { Book } from '../book.js'
+import type { OpenCall } from '../open-calls.js'
+import type { Moment } from './membership.js'
+import { connect, faultOf, type Patience, type Place } from './connect.js'
+import type { SharedTraces } from './traces.js'
+import { advance, written, type Underway } from './ship.js'
+import { fetching, Wants } from './wants.js'
+import { REGISTRY, type WorkingSet } from './working-set.js'
+
+/** Work on the book, done in a transaction that it may share with other work. */
+export interface Job {
+  /** Names the rows it will read. Asked again when the book has moved on. */
+  wants(wants: Wants): void
+  /** Does it. Synchronous: nobody else sees the rows meanwhile. */
+  run(): void
+  /** It is durable. */
+  done(): void
+  /** It is not in the book, and will not be. */
+  failed(cause: Error): void
+  /** Nobody knows for now whether it is in the book. What comes after is `done` or `failed`. */
+  doubted?(cause: Error): void
+  /** Shares its transaction with no other: a refusal takes it back whole. */
+  readonly alone?: boolean
+  /** Goes before what waits: it may forbid it. */
+  readonly urgent?: boolean
+  /** Only waits for its turn between two transactions. */
+  readonly local?: boolean
+}
+
+/** Calls of one transaction at most. A batch grows with what arrived while the last one was written. */
+const JOBS_MAX = 256
+/** How long what was settled may wait for a call to share its commit with. */
+const SETTLE_WAIT_MS = 5
+/** Rows in memory are dropped when a node has asked for this many. */
+const KNOWN_MAX = 20_000
+/** A database that does not answer for this long is as good as cut off. Longer than it may wait for a lock. */
+const ANSWER_MS = 3_000
+/** How long callers wait on for the answer to a commit whose reply was lost. */
+const DOUBT_MS = 1_500
+const RETRY_MS = 250
+/** How long a node that stops waits for a database that does not answer. */
+const CLOSE_MS = 3_000
+const PATIENCE: Patience = { statementMs: 2_500, lockMs: 2_000, idleInTransactionMs: 2_000 }
+
+/**
+ * What a batch reads is found by keys, a few rows of large tables. The planner cannot see how many a JSON list names, reads
+ * whole tables instead, and compiles the question besides (two nodes on one key, PostgreSQL 15, 2026-11: 200 admissions a
+ * second, and 1,500 with this).
+ */
+const PLANS = 'set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off'
+
+const MOVED = 'SG001'
+const GONE = 'SG002'
+
+interface Head {
+  readonly version: string
+  readonly entry_seq: string
+  readonly entry_hash: string
+  readonly registry: string
+}
+
+interface Parts {
+  readonly place: Place
+  readonly book: Book
+  readonly working: WorkingSet
+  readonly traces: SharedTraces
+  readonly forgetful: boolean
+  /** The node that writes; another one after it was declared gone. */
+  readonly node: () => string
+  /** Resolves when there is a node again whose writes count. */
+  readonly rejoin: () => Promise<void>
+  readonly now: () => number
+  /** Keys, policies, freezes or settings are now as another node has made them. */
+  readonly adopted: () => void
+  readonly leaseMs: number
+  /** An instant from which a lease may be counted, once the database has answered. */
+  readonly moment: () => Moment
+  readonly extend: (from: Moment) => void
+  /** Told of rows that were changed here, once they are durable. */
+  readonly announce: (touched: ReadonlySet<number>) => void
+}
+
+/**
+ * Takes work in batches through the book and into the database.
+ *
+ * A batch is decided on rows that are locked or known to be unchanged. When no other node has written since our last
+ * batch and all rows it reads are here, it takes one question: the write itself, which fails if the book has moved on.
+ * Else it takes two: lock the head and fetch the rows; write and commit. The database holds the lock for as long as the
+ * batch takes us, a few milliseconds, and for two seconds at most if we stand still.
+ */
+export class Writer {
+  readonly #parts: Parts
+  readonly #hanging: readonly string[]
+  readonly #known = new Wants()
+  readonly #underway = new Map<number, OpenCall>()
+  #queue: Job[] = []
+  #client: pg.Client | null = null
+  #busy = false
+  #closed = false
+  #timer: NodeJS.Timeout | null = null
+  #deferred = false
+  #batch = 0
+  /** The version of the book that the rows in memory belong to. */
+  #version = -1
+  #registry = -1
+  /** Whether that version was the last one when we last looked. */
+  #trusted = false
+  #down: LedgerFault | null = null
+  /** Set while it is not known what became of a write, and callers were told so. */
+  #doubtful: LedgerFault | null = null
+  /** The first number that a call of this transaction can have. */
+  #firstNew = 0
+  readonly #idle: (() => void)[] = []
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#hanging = parts.working.hanging()
+  }
+
+  /** The registry version that this node acts on. */
+  get registry(): number {
+    return this.#registry
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** Why the book cannot be written at present; null when nothing is known to be wrong. */
+  get down(): LedgerFault | null {
+    return this.#down
+  }
+
+  /** Another node has written. */
+  distrust(): void {
+    this.#trusted = false
+  }
+
+  /** Told of a call that came under way, or was found to overlap. */
+  readonly noteUnderway = (call: OpenCall): void => void this.#underway.set(call.seq, call)
+
+  /** @param soon false: it may wait a little for others */
+  enqueue(job: Job, soon = true): void {
+    if (this.#closed) return job.failed(new LedgerFault('The ledger is closed.'))
+    if (this.#doubtful !== null) return job.failed(this.#down ?? this.#doubtful)
+    if (job.urgent) this.#queue.splice(this.#queue.findLastIndex((each) => each.urgent) + 1, 0, job)
+    else this.#queue.push(job)
+    if (this.#busy) return
+    if (soon) this.#start()
+    else this.#timer ??= setTimeout(() => this.#start(), SETTLE_WAIT_MS)
+  }
+
+  /** Work that must be alone, as a promise. @param urgent whether it goes before what waits */
+  change<T>(wants: (wants: Wants) => void, work: () => T, urgent = false): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let result: T
+      this.enqueue({
+        alone: true,
+        urgent,
+        wants,
+        run: () => {
+          result = work()
+        },
+        done: () => resolve(result),
+        failed: reject,
+      })
+    })
+  }
+
+  /** Waits for a turn between two transactions. */
+  between(work: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.enqueue({ local: true, alone: true, wants: () => undefined, run: work, done: resolve, failed: reject })
+    })
+  }
+
+  /** Reads keys, credentials, policies, freezes and settings that another node changed. Between two transactions. */
+  adopt(json: string, registry: number): void {
+    if (registry <= this.#registry) return
+    this.#parts.working.replaceRegistry(json)
+    this.#parts.book.registry.reload()
+    this.#registry = registry
+    this.#parts.adopted()
+  }
+
+  async close(): Promise<void> {
+    const idle = new Promise<void>((resolve) => this.#idle.push(resolve))
+    // A write of which nobody knows what became may stay so: the other nodes go by what is in the book.
+    if (this.#busy || this.#queue.length > 0) await within(CLOSE_MS, idle)
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#client !== null) await within(CLOSE_MS, this.#client.end())
+  }
+
+  /** Breaks off as a killed process would. For tests of what is durable. */
+  abandon(): void {
+    this.#closed = true
+    this.#queue = []
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#client !== null) cutOff(this.#client)
+  }
+
+  #start(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    if (this.#busy) return
+    this.#busy = true
+    setImmediate(() => void this.#pump())
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#closed) await this.#take(this.#next())
+    this.#busy = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /**
+   * What the next transaction does, in the order of arrival. Work whose rows are all here goes before work that must
+   * fetch some, every other time, so that an admission does not wait for the rows of a settlement.
+   */
+  #next(): readonly Job[] {
+    const first = this.#queue[0]!
+    if (first.alone) return this.#queue.splice(0, 1)
+    let end = 1
+    while (end < this.#queue.length && end < JOBS_MAX && !this.#queue[end]!.alone) end++
+    const jobs = this.#queue.splice(0, end)
+    if (!this.#trusted || this.#deferred) {
+      this.#deferred = false
+      return jobs
+    }
+    const ready = jobs.filter((job) => wantsOf([job]).missing(this.#known) === null)
+    if (ready.length === 0 || ready.length === jobs.length) return jobs
+    this.#deferred = true
+    this.#queue.unshift(...jobs.filter((job) => !ready.includes(job)))
+    return ready
+  }
+
+  async #take(jobs: readonly Job[]): Promise<void> {
+    if (jobs[0]!.local) {
+      try {
+        jobs[0]!.run()
+        jobs[0]!.done()
+      } catch (cause) {
+        jobs[0]!.failed(cause as Error)
+      }
+      return
+    }
+    let touched: ReadonlySet<number>
+    try {
+      for (;;) {
+        const outcome = await this.#attempt(jobs)
+        if (outcome === 'gone') await this.#parts.rejoin()
+        if (typeof outcome === 'string') continue
+        touched = outcome
+        break
+      }
+    } catch (cause) {
+      if (cause instanceof Refused && jobs.length > 1) {
+        // A bug in one must not hold up everybody's: the others go without it, and it goes alone.
+        await this.#take(jobs.filter((job) => job !== cause.job))
+        return this.#take([cause.job])
+      }
+      if (unwritable(cause) && jobs.length > 1) {
+        // Which of them it is nobody says.
+        await this.#take(jobs.slice(0, jobs.length >> 1))
+        return this.#take(jobs.slice(jobs.length >> 1))
+      }
+      const fault = this.#reasonOf(cause)
+      if (fault.message === FORGOTTEN) this.#down = fault as LedgerFault
+      for (const job of jobs) job.failed(fault)
+      return
+    }
+    for (const job of jobs) job.done()
+    this.#parts.announce(touched)
+  }
+
+  #reasonOf(cause: unknown): Error {
+    if (cause instanceof Refused) return cause.because
+    const fault = faultOf(cause, this.#parts.place)
+    return unwritable(cause) ? new Error(fault.message, { cause: fault }) : fault
+  }
+
+  /** The rows that changed, once they are durable; or why it must be tried again. */
+  async #attempt(jobs: readonly Job[]): Promise<ReadonlySet<number> | 'moved' | 'gone'> {
+    const { book, working } = this.#parts
+    const node = this.#parts.node()
+    const client = await this.#connected()
+    let locked = false
+    let began = false
+    let text: string
+    try {
+      if (this.#known.size > KNOWN_MAX || this.#parts.forgetful) this.#trusted = false
+      if (!this.#trusted || wantsOf(jobs).missing(this.#known) !== null) {
+        locked = true
+        await this.#lock(client, jobs)
+      }
+      began = true
+      this.#firstNew = book.nextCall
+      book.begin()
+      for (const job of jobs) run(job)
+      book.finish()
+      const changes = working.changes()
+      const statements = written(changes, this.#underwayRows(), this.#over())
+      if (statements.length === 0) {
+        const touched = book.commit()
+        if (locked) await this.#rollBack(client)
+        return touched
+      }
+      const changed = changes.some(({ name }) => (REGISTRY as readonly string[]).includes(name))
+      text = [
+        advance(node, ++this.#batch, this.#version, book.end, changed, this.#parts.leaseMs),
+        ...statements,
+        ...(changed ? [`notify spendgate`] : []),
+        ...(locked ? ['commit'] : []),
+      ].join(';\n')
+    } catch (cause) {
+      if (began) this.#takeBack(jobs)
+      if (locked) await this.#rollBack(client)
+      throw cause
+    }
+    let head: { version: string; registry: string }
+    const sentAt = this.#parts.moment()
+    try {
+      const results = await ask(client, text)
+      head = (Array.isArray(results) ? results[0]! : results).rows[0]
+      this.#parts.extend(sentAt)
+    } catch (cause) {
+      const { code, severity } = cause as { code?: string; severity?: string }
+      // A server may say the severity in its own language.
+      if (severity === 'ERROR' || code === MOVED || code === GONE) {
+        this.#takeBack(jobs)
+        if (locked) await this.#rollBack(client)
+        this.#trusted = false
+        if (code === MOVED) return 'moved'
+        if (code === GONE) return 'gone'
+        throw cause
+      }
+      const landed = await this.#wasWritten(client, node, jobs, faultOf(cause, this.#parts.place))
+      if (landed === null) {
+        this.#takeBack(jobs)
+        throw cause
+      }
+      // Others may have written since, and what they changed of the registry is not here.
+      head = { version: landed.version, registry: '-1' }
+    }
+    return this.#settled(head)
+  }
+
+  /** Locks the book and fetches what the jobs read. */
+  async #lock(client: pg.Client, jobs: readonly Job[]): Promise<void> {
+    const { book, working, traces } = this.#parts
+    const known = this.#trusted ? this.#known : new Wants()
+    let need = wantsOf(jobs).missing(known) ?? new Wants()
+    const opening = 'begin; select version, entry_seq, entry_hash, registry from head for update'
+    const results = (await ask(
+      client,
+      `${opening};${fetching(need, this.#hanging, traces.seen, this.#parts.now())}`,
+    )) as unknown as [unknown, { rows: [Head] }, { rows: [{ found: string }] }]
+    const head = results[1].rows[0]
+    let { found } = results[2].rows[0]
+    const version = Number(head.version)
+    if (version < this.#version) throw new LedgerFault(FORGOTTEN)
+    if (Number(head.registry) !== this.#registry) {
+      const { rows } = (await ask(client, REGISTRY_TEXT)) as pg.QueryResult
+      this.adopt((rows[0] as { found: string }).found, Number(head.registry))
+    }
+    if (version !== this.#version || !this.#trusted) {
+      working.clear()
+      this.#known.clear()
+      this.#version = version
+      this.#trusted = false
+      book.open.forgetElsewhere()
+      // What was fetched for a book that stood still is not enough for one that moved on.
+      const all = wantsOf(jobs)
+      if (all.missing(need) !== null) found = await this.#more(client, (need = all))
+      working.load(found)
+      book.reread()
+      this.#trusted = true
+    } else working.load(found)
+    for (;;) {
+      this.#meet(found)
+      this.#known.join(need)
+      const more = wantsOf(jobs).missing(this.#known)
+      if (more === null) return
+      found = await this.#more(client, (need = more))
+      working.load(found)
+    }
+  }
+
+  async #more(client: pg.Client, need: Wants): Promise<string> {
+    const { rows } = (await ask(
+      client,
+      fetching(need, this.#hanging, this.#parts.traces.seen, this.#parts.now()),
+    )) as pg.QueryResult
+    return (rows[0] as { found: string }).found
+  }
+
+  /** Calls of other nodes, and idempotency keys that were used meanwhile. */
+  #meet(found: string): void {
+    const { book, traces, node } = this.#parts
+    const { opened, recent } = JSON.parse(found) as {
+      opened: (Underway & { node: string })[] | null
+      recent: [number, string][] | null
+    }
+    for (const each of opened ?? []) {
+      const own = each.node === node() && book.open.get(each.seq) === undefined
+      if (!own) book.meet(each.seq, JSON.parse(each.acts_on) as string[], each.overlapped)
+    }
+    for (const [seq, hash] of recent ?? []) traces.hear(hash, seq, this.#parts.now())
+    this.#underway.clear()
+  }
+
+  #underwayRows(): Underway[] {
+    const { node } = this.#parts
+    return [...this.#underway.values()]
+      .filter(({ state }) => state === 'reserved')
+      .map((call) => ({
+        seq: call.seq,
+        node: node(),
+        credential_id: call.credentialId,
+        acts_on: JSON.stringify(call.actsOn),
+        overlapped: call.overlapped,
+      }))
+  }
+
+  /** Calls whose outcome this transaction books. */
+  #over(): number[] {
+    return [...this.#parts.book.open.all()].filter(({ state }) => state !== 'reserved').map(({ seq }) => seq)
+  }
+
+  #settled(head: { version: string; registry: string }): ReadonlySet<number> {
+    const { book, working } = this.#parts
+    const touched = book.commit()
+    this.#version = Number(head.version)
+    this.#registry = Number(head.registry)
+    this.#underway.clear()
+    // Of a call that another one only gave back on, not everything that hangs on it is here.
+    for (const seq of touched) if (seq >= this.#firstNew) this.#known.add('calls', seq)
+    for (const seq of this.#over()) book.open.delete(seq)
+    working.settled()
+    return touched
+  }
+
+  /** Puts what memory holds back to what the database has. */
+  #takeBack(jobs: readonly Job[]): void {
+    const { book } = this.#parts
+    book.undo()
+    book.reread()
+    for (const call of [...book.open.all()]) {
+      if (call.seq >= book.nextCall) book.open.delete(call.seq)
+      else call.state = 'reserved'
+    }
+    // Only work that is alone changes keys and freezes, which memory holds too.
+    if (jobs[0]!.alone) book.registry.reload()
+    this.#underway.clear()
+  }
+
+  async #rollBack(client: pg.Client): Promise<void> {
+    await ask(client, 'rollback').catch(() => this.#lose(client))
+  }
+
+  #lose(client: pg.Client): void {
+    if (this.#client === client) this.#client = null
+    this.#trusted = false
+    cutOff(client)
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client !== null) return this.#client
+    try {
+      return await this.#connect()
+    } catch (cause) {
+      throw (this.#down = faultOf(cause, this.#parts.place))
+    }
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = await connect(this.#parts.place, PATIENCE)
+    try {
+      await client.query(PLANS)
+      await this.#continues(client)
+    } catch (cause) {
+      cutOff(client)
+      throw cause
+    }
+    client.once('end', () => this.#lose(client))
+    this.#down = null
+    return (this.#client = client)
+  }
+
+  /**
+   * Whether the database still has what it had when we last wrote. A primary that was demoted and came back, or a standby
+   * that was promoted without the last commits, has forgotten money: then nothing goes on.
+   */
+  async #continues(client: pg.Client): Promise<void> {
+    if (this.#version < 0) return
+    const { seq, hash } = this.#parts.book.end
+    const { rows } = await client.query(
+      'select h.version, (select hash from entries where seq = $1) as hash from head h',
+      [seq],
+    )
+    const { version, hash: theirs } = rows[0] as { version: string; hash: string | null }
+    if (Number(version) < this.#version || (seq > 0 && theirs !== hash)) throw new LedgerFault(FORGOTTEN)
+  }
+
+  /** Whether a batch whose reply was lost is in the book. Asks until the database answers. */
+  async #wasWritten(
+    client: pg.Client,
+    node: string,
+    jobs: readonly Job[],
+    fault: LedgerFault,
+  ): Promise<{ version: string } | null> {
+    this.#lose(client)
+    this.#down = fault
+    const doubt = setTimeout(() => {
+      const why = (this.#doubtful = this.#down ?? fault)
+      for (const job of jobs) job.doubted?.(why)
+      // Nobody knows for how long: whoever waits is told at once, and asks again or not.
+      for (const job of this.#queue.splice(0)) job.failed(why)
+    }, DOUBT_MS)
+    try {
+      while (!this.#closed) {
+        try {
+          return await this.#lookFor(node, this.#batch)
+        } catch (cause) {
+          // Until it answers, nobody knows, and nothing else can be written either.
+          this.#down = faultOf(cause, this.#parts.place)
+          await pause(RETRY_MS)
+        }
+      }
+      return null
+    } finally {
+      clearTimeout(doubt)
+      this.#doubtful = null
+    }
+  }
+
+  async #lookFor(node: string, batch: number): Promise<{ version: string } | null> {
+    const client = await connect(this.#parts.place, PATIENCE)
+    try {
+      // The lock is free only when the transaction of the lost connection has ended, one way or the other. The commit of
+      // this one comes after that of the other, on a synchronous standby too. A write that is still on its way, in a
+      // proxy or in the buffer of a process that stood still, finds the book moved on when it comes.
+      const results = (await ask(
+        client,
+        `begin; select version from head for update; update nodes set batch = batch where id = '${node}' returning batch;
+         update head set version = version + 1
+           where version >= ${this.#version} and ${batch} > (select batch from nodes where id = '${node}'); commit`,
+      )) as unknown as [unknown, { rows: [{ version: string }] }, { rows: [{ batch: string }] }]
+      const [head] = results[1].rows
+      if (Number(head.version) < this.#version) throw new LedgerFault(FORGOTTEN)
+      return Number(results[2].rows[0].batch) >= batch ? head : null
+    } finally {
+      cutOff(client)
+    }
+  }
+}
+
+export const FORGOTTEN =
+  'The database has forgotten what this node wrote to it: an older primary or a standby without the last commits answers. Nothing is spent until the operator points DATABASE_URL at the right one and restarts.'
+
+/** Keys, credentials, policies, freezes and settings, and the version they belong to, as one snapshot. */
+export const REGISTRY_TEXT = `select (select registry from head) as registry, json_build_object(${REGISTRY.map(
+  (name) => `'${name}', (select json_agg(x) from ${name} x)`,
+).join(', ')})::text as found`
+
+function wantsOf(jobs: readonly Job[]): Wants {
+  const wants = new Wants()
+  for (const job of jobs) job.wants(wants)
+  return wants
+}
+
+/** What a job itself threw: a refusal of an administrator's change, or a bug. */
+class Refused extends Error {
+  constructor(
+    readonly job: Job,
+    readonly because: Error,
+  ) {
+    super(because.message, { cause: because })
+  }
+}
+
+function run(job: Job): void {
+  try {
+    job.run()
+  } catch (cause) {
+    throw new Refused(job, cause instanceof Error ? cause : new Error(String(cause)))
+  }
+}
+
+/** Whether the database, or the working set, cannot hold what was to be written: it would be the same again and again. */
+const unwritable = (cause: unknown): boolean =>
+  cause instanceof RangeError || /^2[23]/.test((cause as { code?: string }).code ?? '')
+
+/** Waits for something to be over, but not for ever. Never rejects. */
+export async function within(ms: number, over: Promise<unknown>): Promise<void> {
+  const late = new AbortController()
+  const done = over.then(
+    () => late.abort(),
+    () => late.abort(),
+  )
+  await Promise.race([done, pause(ms, undefined, { signal: late.signal }).catch(() => undefined)])
+}
+
+/** Asks one question, which may be several statements. A database that does not answer in time is cut off. */
+async function ask(client: pg.Client, text: string): Promise<pg.QueryResult | pg.QueryResult[]> {
+  const late = setTimeout(() => cutOff(client), ANSWER_MS)
+  try {
+    return await client.query(text)
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+/** Ends a connection without a word: nobody may be listening. */
+export function cutOff(client: pg.Client): void {
+  ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+}

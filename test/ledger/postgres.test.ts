@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { SystemClock } from '../../src/clock.js'
+import type { Ledger } from '../../src/contracts/ledger.js'
+import { connect, placeOf } from '../../src/ledger/postgres/connect.js'
+import { openPostgres, type PostgresLedger } from '../../src/ledger/postgres/ledger.js'
+import { migrate } from '../../src/ledger/postgres/migrate.js'
+import type { Pace } from '../../src/ledger/postgres/membership.js'
+import { PostgresServer, postgresMissing } from '../helpers/postgres.js'
+import { approvalsContract } from './approvals.js'
+import { StandingClock } from './book.js'
+import { commitmentsContract } from './commitments.js'
+import { ledgerContract, type Book } from './contract.js'
+import { reconciliationContract } from './reconciliation.js'
+import { movementsContract } from './movements.js'
+
+/** A killed node is noticed when its lease is over, which these tests end by hand. */
+const PACE: Pace = { beatMs: 50, leaseMs: 5_000, graceMs: 0 }
+
+let server: PostgresServer
+
+/** A ledger in a database of its own. */
+class PostgresBook implements Book {
+  readonly clock = new StandingClock()
+  ledger!: PostgresLedger
+  readonly #database: string
+
+  readonly #forgetful: boolean
+
+  private constructor(database: string, forgetful: boolean) {
+    this.#database = database
+    this.#forgetful = forgetful
+  }
+
+  static async open(forgetful = false): Promise<PostgresBook> {
+    const book = new PostgresBook(await server.database('template migrated'), forgetful)
+    await book.#put()
+    return book
+  }
+
+  async #put(): Promise<Ledger> {
+    return (this.ledger = await openPostgres({
+      place: placeOf(server.url(this.#database)),
+      clock: new SystemClock(),
+      time: this.clock,
+      pace: PACE,
+      forgetful: this.#forgetful,
+    }))
+  }
+
+  async reopen(): Promise<Ledger> {
+    await this.ledger.close()
+    return this.#put()
+  }
+
+  async crash(): Promise<Ledger> {
+    await this.ledger.abandon()
+    await server.sql('update spendgate.nodes set lease_until = 0', this.#database)
+    return this.#put()
+  }
+
+  async alter(sql: string): Promise<Ledger> {
+    await this.ledger.close()
+    await server.sql(`set search_path to spendgate; set session_replication_role = replica; ${sql}`, this.#database)
+    return this.#put()
+  }
+
+  async close(): Promise<void> {
+    await this.ledger.close()
+  }
+}
+
+describe.skipIf(postgresMissing !== null)('on PostgreSQL', () => {
+  beforeAll(async () => {
+    server = await PostgresServer.start({ fsync: 'on' })
+    await server.sql('create database migrated')
+    const client = await connect(placeOf(server.url('migrated')))
+    await migrate(client, placeOf(server.url('migrated')))
+    await client.end()
+  })
+  afterAll(() => server?.remove())
+
+  ledgerContract('PostgreSQL', () => PostgresBook.open(process.env.FORGETFUL === '1'))
+  movementsContract('PostgreSQL', () => PostgresBook.open(true))
+  commitmentsContract('PostgreSQL, another node in between', () => PostgresBook.open(true))
+  approvalsContract('PostgreSQL', () => PostgresBook.open())
+  reconciliationContract('PostgreSQL, another node in between', () => PostgresBook.open(true))
+})
