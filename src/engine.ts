@@ -116,6 +116,15 @@ export class Credentials {
     this.#open.set(record.id, opened)
     return opened
   }
+
+  /**
+   * One part of a credential that is not the key itself: what a vendor signs its webhooks with. Null when it has none.
+   *
+   * @throws SealFault when the master key does not open it
+   */
+  part(record: CredentialRecord, name: string): string | null {
+    return this.#vault.open({ id: record.id, vendor: record.vendor }, record.sealed)[name] ?? null
+  }
 }
 
 /** The policies in force for a key: its own and its ancestors'. */

@@ -2,10 +2,13 @@
 export class Metrics {
   readonly #counts = new Map<string, number>()
 
-  /** @param labels already in the exposition's form: `vendor="stripe",decision="allow"` */
-  count(name: string, labels = ''): void {
+  /**
+   * @param labels already in the exposition's form: `vendor="stripe",decision="allow"`
+   * @param by what is counted, where it is not one
+   */
+  count(name: string, labels = '', by = 1): void {
     const key = labels === '' ? name : `${name}{${labels}}`
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + by)
   }
 
   /**

@@ -3,14 +3,17 @@ import { newCallLabel } from './ledger/ids.js'
 import type { Match } from './catalogue.js'
 import { statusOf, type Call, type Denial, type Effect, type Quote } from './contracts/call.js'
 import type { Admission, CallDraft, CredentialRecord, Settlement } from './contracts/ledger.js'
-import { formatUsd, ZERO, type Usd } from './contracts/money.js'
+import { COUNTABLE_MAX, formatUsd, ZERO, type Usd } from './contracts/money.js'
 import type { Decision, Usage } from './contracts/policy.js'
 import type { Explanation, JsonObject, Operation, Outcome, Question, Vendor } from './contracts/vendor.js'
 import type { Engine, OpenCredential, Standing, VendorRuntime } from './engine.js'
 import type { Answer, Content, Exchange } from './exchange.js'
 import { chooseRun, chooseVendor, identify, shapeFor } from './identify.js'
+import { sealEvidence } from './reconcile/evidence.js'
 import { resolve } from './resolve.js'
+import { standstill } from './standstill.js'
 import { callHostedTool } from './wire/hosted-tool.js'
+import { isVendorId } from './vendor-id.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
 import { rewritten, type Rewriting } from './wire/reply.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
@@ -42,6 +45,12 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
     : null
   const outgoing = upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey)
+  // What was sent is kept only where nobody knows what came of it, to find that out later.
+  const kept = (): Pick<Settlement, 'evidence'> => {
+    const sent = { ...request, headers: forwarded(vendor, x) }
+    const evidence = sealEvidence(admission.callId, sent, upstreamKey, explanation, engine.namespace)
+    return evidence === null ? {} : { evidence }
+  }
   let left = false
   const gate = (): Denial | null => {
     // A call leaves once. A hosted tool takes several requests, and each asks whether the key still stands.
@@ -54,12 +63,13 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? engine.upstream.send(outgoing, gate)
     : callHostedTool(hostedTool, outgoing, gate, engine))
   const settlement = settlementOf(result, runtime, match, question, explanation, draft)
-  ledger.settle(admission.callId, settlement)
+  ledger.settle(admission.callId, settlement.outcome === 'assumed' ? { ...settlement, ...kept() } : settlement)
   engine.metrics.count(
     'spendgate_calls_total',
     `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`,
   )
-  return answer(result, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
+  const known = settlement.outcome !== 'assumed'
+  return answer(result, known, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
     drop: secretFields(runtime, match.operation, revealing),
     leadTo: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : null,
   })
@@ -147,7 +157,8 @@ async function weigh<Decided>(
     direction: 'none',
     customer: null,
     commits: null,
-    reason: x.reason,
+    // Cut in the middle of a character it would not be read as it was written, and no proof of the row would hold.
+    reason: x.reason?.toWellFormed() ?? null,
     quoted: ZERO,
     basis: 'free',
     object: null,
@@ -240,17 +251,8 @@ async function weigh<Decided>(
 
   // Whether it may.
   const decided = await enter(draft, (usage): Decision => {
-    const suspect = quoted > 0n ? clock.suspect() : null
-    if (suspect !== null)
-      return {
-        verdict: 'deny',
-        denial: {
-          code: 'clock_suspect',
-          rule: 'clock',
-          message: `${suspect} Calls that cost money wait until it is right.`,
-        },
-      }
-    return judge.decide(call, usage, policies)
+    const waits = quoted > 0n || call.commits !== null ? standstill(engine) : null
+    return waits === null ? judge.decide(call, usage, policies) : { verdict: 'deny', denial: waits }
   })
   const revealing = standing.revealing(vendor.name)
   return { runtime, draft, decided, meaning: { match, question, explanation, request, credential, revealing } }
@@ -340,11 +342,8 @@ function effectsOf(operation: Operation, { effects: triggered = [] }: Explanatio
   return [...new Set([...(operation.preview ? (['preview'] as const) : []), operation.effect, ...triggered])]
 }
 
-/** USD 10 billion a call, in micro-USD: hundreds of them still fit into the ledger's 64-bit sums. */
-const QUOTED_MAX = 10n ** 16n
-
 const countable = (quote: Quote): Quote =>
-  'amount' in quote && quote.amount > QUOTED_MAX
+  'amount' in quote && quote.amount > COUNTABLE_MAX
     ? { basis: 'unpriceable', why: 'The amount is larger than any that is counted here.' }
     : quote
 
@@ -355,13 +354,13 @@ function accounted(operation: Operation, quote: Quote): Quote {
 }
 
 /** What the vendor's answer, or its absence, means for the money. When in doubt it counts as spent. */
-function settlementOf(
+export function settlementOf(
   result: UpstreamReply | UpstreamFault | Withheld<Denial>,
   runtime: VendorRuntime,
   { operation }: Match,
   question: Question,
   explanation: Explanation,
-  draft: CallDraft,
+  draft: Pick<CallDraft, 'quoted' | 'object'>,
 ): Settlement {
   if (result.kind === 'withheld')
     return { outcome: 'released', status: null, requestId: null, ms: null, denial: result.because }
@@ -378,20 +377,38 @@ function settlementOf(
     const verdict = runtime.vendor.verdict(result.status)
     return { outcome: verdict === 'released' ? 'released' : doubt, ...seen }
   }
-  if (operation.outcome === undefined) return { outcome: 'settled', ...settleAmount(explanation.settle), ...seen }
+  const settled = { outcome: 'settled' as const, ...settleAmount(explanation.settle), ...seen }
+  if (operation.outcome === undefined && nothingAtStake) return settled
   const reply = encoded(result) ? null : result.status === 204 ? {} : parseObject(result.body)
   if (reply === null) return { outcome: doubt, ...seen }
+  if (operation.outcome === undefined) return settled
+  const booked = bookedBy(operation, reply, question, explanation)
+  return booked === null ? { outcome: doubt, ...seen } : { outcome: 'settled', ...booked, ...seen }
+}
+
+/** What is booked when the vendor has done what it was asked, by what it answered. Null when nobody can tell from that. */
+export function bookedBy(
+  operation: Operation,
+  reply: JsonObject,
+  question: Question,
+  explanation: Explanation,
+): Omit<Settlement, 'outcome' | 'status' | 'requestId' | 'ms'> | null {
+  if (operation.outcome === undefined) return settleAmount(explanation.settle)
   const outcome = outcomeOf(operation, reply, question, explanation)
-  if (outcome === null) return { outcome: doubt, ...seen }
-  return {
-    outcome: 'settled',
-    ...settleAmount(outcome.amount ?? explanation.settle),
-    ...(outcome.object === undefined ? {} : { object: outcome.object }),
-    ...(outcome.total === undefined ? {} : { total: outcome.total }),
-    ...(outcome.commitment === undefined ? {} : { commitment: outcome.commitment }),
-    ...(outcome.ends === undefined ? {} : { ends: outcome.ends }),
-    ...seen,
-  }
+  if (outcome === null) return null
+  const { amount = explanation.settle, ...rest } = outcome
+  // What the ledger cannot hold is no outcome: what was reserved stands until somebody has looked.
+  if ((amount ?? ZERO) > COUNTABLE_MAX || (rest.total ?? ZERO) > COUNTABLE_MAX) return null
+  const ids = [rest.object, rest.commitment, rest.ends, rest.estimate, rest.made]
+  if (ids.some((id) => id !== undefined && !isVendorId(id))) return null
+  return { ...settleAmount(amount), ...rest }
+}
+
+function forwarded(vendor: Vendor, x: Exchange): readonly string[] {
+  return vendor.requestHeaders.flatMap((name) => {
+    const value = x.header(name)
+    return value === undefined ? [] : [name, value]
+  })
 }
 
 /** Null when the reply is not of the shape the operation's replies have: then nobody knows what happened. */
@@ -449,9 +466,14 @@ function secretFields({ vendor }: VendorRuntime, operation: Operation, permitted
 }
 const fieldsOf = new WeakMap<Operation, Readonly<Record<'shown' | 'hidden', ReadonlySet<string>>>>()
 
-/** The vendor's reply as the agent may see it, or in its place what went wrong on the way. */
+/**
+ * The vendor's reply as the agent may see it, or in its place what went wrong on the way.
+ *
+ * @param known whether the reply says what became of the call
+ */
 function answer(
   result: UpstreamReply | UpstreamFault | Withheld<Denial>,
+  known: boolean,
   runtime: VendorRuntime,
   admission: Admission,
   scrubber: { body(body: Buffer): Buffer; text(text: string): string },
@@ -460,7 +482,7 @@ function answer(
   rewriting: Rewriting,
 ): Answer {
   if (result.kind === 'withheld') return refusal(runtime, result.because, admission, engine)
-  const fault = result.kind === 'fault' ? faultDenial(result, idempotent) : unfit(result, idempotent)
+  const fault = result.kind === 'fault' ? faultDenial(result, idempotent) : unfit(result, known, idempotent)
   if (fault !== null) return refusal(runtime, fault, admission, engine)
   const reply = result as UpstreamReply
   const body = rewritten(reply.body, rewriting)
@@ -486,19 +508,26 @@ function faultDenial(fault: UpstreamFault, idempotent: boolean): Denial {
   }
 }
 
-/** Replies that no client of the vendor expects from it: a redirect (some follow it and report success) and an encoding we did not ask for. */
-function unfit(reply: UpstreamReply, idempotent: boolean): Denial | null {
+/**
+ * Replies that no client of the vendor expects from it: a redirect (some follow it and report success), an encoding we
+ * did not ask for, and a success from which nobody can tell what was done. A client that took that for one would go on;
+ * told of a fault it asks again under its own key, and gets the true reply.
+ */
+function unfit(reply: UpstreamReply, known: boolean, idempotent: boolean): Denial | null {
   const what =
     reply.status >= 300 && reply.status < 400
       ? `a redirect (${reply.status})`
       : encoded(reply)
         ? 'an encoded body'
-        : null
+        : !known && reply.status < 300
+          ? 'a success that cannot be read'
+          : null
   if (what === null) return null
+  const counted = known ? '' : ' The amount stays counted until its records say otherwise.'
   return {
     code: 'upstream_unavailable',
     rule: 'upstream',
-    message: `The vendor answered with ${what}, which is not passed on.`,
+    message: `The vendor answered with ${what}, which is not passed on.${counted}`,
     retrySafe: idempotent,
   }
 }

@@ -93,6 +93,8 @@ export interface CallReply {
     readonly request_id: string | null
     readonly ms: number | null
   } | null
+  /** Who found out what became of it, once that had not been known. */
+  readonly resolution?: { readonly by: string; readonly at: string; readonly reason: string } | null
 }
 
 export interface ApprovalReply {

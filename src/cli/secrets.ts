@@ -11,6 +11,13 @@ export interface SecretOptions {
   readonly secretFile?: string
 }
 
+/** Where the secret comes from that a vendor signs its webhooks with. Absent: there is none, or it stays as it is. */
+export interface WebhookOptions {
+  readonly webhookSecretStdin?: boolean
+  readonly webhookSecretEnv?: string
+  readonly webhookSecretFile?: string
+}
+
 /** Identifiers that go with a Twilio secret. They are no secrets themselves. */
 export interface AccountOptions {
   readonly accountSid?: string
@@ -49,6 +56,22 @@ export async function credentialParts(
   return apiKey === ''
     ? { account_sid: account, auth_token: secret }
     : { account_sid: account, api_key_sid: apiKey, api_key_secret: secret }
+}
+
+/** The part that webhooks are signed with, if a source is named for it. */
+export async function webhookParts(
+  context: Context,
+  { webhookSecretStdin, webhookSecretEnv, webhookSecretFile }: WebhookOptions,
+  of: SecretOptions,
+): Promise<SecretParts> {
+  if (webhookSecretStdin === true && of.secretStdin === true)
+    throw usage('Standard input holds one secret: take the other from a file or an environment variable.')
+  const secret = await givenSecret(context, {
+    ...(webhookSecretStdin !== undefined && { secretStdin: webhookSecretStdin }),
+    ...(webhookSecretEnv !== undefined && { secretEnv: webhookSecretEnv }),
+    ...(webhookSecretFile !== undefined && { secretFile: webhookSecretFile }),
+  })
+  return secret === null ? {} : { webhook_secret: secret }
 }
 
 /** True when the options name a source, so that nobody has to be asked. */

@@ -16,6 +16,7 @@ import { BUSY, internalFault, overloaded, STOPPING } from './faults.js'
 import { baseOf, labelsIn, readAuthorization } from './head.js'
 import { MCP_PATH } from './mcp/address.js'
 import type { McpListener } from './mcp/listener.js'
+import { WebhookListener, type WebhookMeans } from './webhooks.js'
 
 const BODY_BYTES_MAX = 256 * 1024
 const IN_FLIGHT_MAX = 4096
@@ -39,7 +40,7 @@ export interface AgentListener {
  * request and response, because the raw target, the raw headers and the exact bytes are what is judged; Hono's view
  * of a path is already decoded and normalised.
  */
-export function agentListener(engine: Engine): AgentListener {
+export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): AgentListener {
   let inFlight = 0
   let draining = false
   const queue = new Together()
@@ -87,6 +88,18 @@ export function agentListener(engine: Engine): AgentListener {
         inFlight--
         answering.delete(incoming.socket)
       })
+  }
+
+  const webhooks = new WebhookListener(settle === undefined ? engine : { ...engine, settle })
+  const serveWebhook = (vendor: string, incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    inFlight++
+    answering.set(incoming.socket, incoming)
+    if (draining) outgoing.setHeader('connection', 'close')
+    const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
+    void webhooks.handle(vendor, incoming, outgoing, full).finally(() => {
+      inFlight--
+      answering.delete(incoming.socket)
+    })
   }
 
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
@@ -147,6 +160,8 @@ export function agentListener(engine: Engine): AgentListener {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       const url = incoming.url ?? ''
       if (MCP_PATH.test(url)) return serveMcp(incoming, outgoing)
+      const telling = webhooks.vendorAt(url)
+      if (telling !== null) return serveWebhook(telling, incoming, outgoing)
       const app = prefixed.test(url) ? byPrefix : byRoot
       together(() => void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing }))
     },

@@ -108,7 +108,8 @@ export class Upstream {
       pool = new Pool(origin, {
         connections: CONNECTIONS_MAX,
         pipelining: 1,
-        connect: { timeout: CONNECT_MS },
+        // The TLS handshake is part of it.
+        connect: { timeout: Math.min(CONNECT_MS, this.#timeoutMs) },
         maxHeaderSize: 16 * 1024,
         // Below what vendors and their load balancers keep idle connections for: a request on a dying connection is a call of unknown outcome.
         keepAliveTimeout: 4_000,

@@ -122,7 +122,7 @@ describe('an e-mail', () => {
   test('sent now keeps no exposure', () => {
     const operation = operationOn('POST /emails')
     const question = ask({ from: FROM, to: 'ann@acme.com', text: 'x' })
-    expect(operation.outcome!({ id: ID }, question, operation.explain!(question) as Explanation)).toEqual({})
+    expect(operation.outcome!({ id: ID }, question, operation.explain!(question) as Explanation)).toEqual({ made: ID })
   })
 
   test('is moved only by scheduled_at, as future spend that was counted before', () => {

@@ -436,7 +436,7 @@ describe('a verification', () => {
         sent,
         operationOn(VERIFICATIONS).explain!(sent) as Explanation,
       ),
-    ).toEqual({ object: 'VE1' })
+    ).toEqual({ object: 'VE1', estimate: 'VE1' })
   })
 
   test('that exists is looked up when recipients are restricted, unless its address is named', () => {

@@ -9,7 +9,9 @@ import type {
 } from '../../src/contracts/vendor.js'
 import { isId } from './answers.js'
 import { operations } from './operations/index.js'
+import { movements } from './movements.js'
 import { prices } from './prices.js'
+import { records } from './records.js'
 import { tools } from './tools.js'
 
 const API_KEY = /^re_[\x21-\x7e]{4,252}$/
@@ -81,6 +83,8 @@ export const resend: Vendor = {
   requestIdHeader: 'x-request-id',
   tools,
   prices,
+  records,
+  movements,
 }
 
 function present(auth: Authorization): Presented | null {

@@ -3,16 +3,15 @@ import type { Authorization, Presented, Question, TakeBack, Vendor } from '../..
 import { segments, shown } from './grammar.js'
 import { namedAccounts } from './operation.js'
 import { hostedOperations, hostedTools, MCP_HOST } from './hosted.js'
+import { readMovements } from './movements-read.js'
+import { webhooks } from './movements-webhook.js'
 import { operations } from './operations/index.js'
 import { tools } from './tools.js'
 import { bodyOf, textAt, urlsIn } from './operations/json.js'
+import { records } from './records.js'
+import { API_VERSION } from './sources.js'
 import { text } from './replies.js'
 
-/**
- * The API version the catalogue and its prices were written for (that of stripe-node 23.1.0). Sent with every call
- * that pins none: another version has other defaults, such as taking up pending items on a new invoice.
- */
-const API_VERSION = '2026-10-28.endive'
 /** The same day's version with everything that is in preview; its defaults are the same. */
 const PREVIEW_VERSION = '2026-10-28.preview'
 
@@ -34,7 +33,7 @@ export const stripe: Vendor = {
     return { account: '', test: /^(sk|rk)_test_/.test(key), last4: key.slice(-4) }
   },
   authorize: ({ api_key: key }) => `Bearer ${key}`,
-  secrets: ({ api_key: key }) => (key ? [key] : []),
+  secrets: ({ api_key: key, webhook_secret: signing }) => [key, signing].flatMap((each) => (each ? [each] : [])),
 
   // stripe-version is missing: the version we price by is the one that is sent.
   requestHeaders: ['accept', 'stripe-account', 'stripe-context', 'user-agent'],
@@ -64,6 +63,8 @@ export const stripe: Vendor = {
   verdict: (status) => (NOTHING_HAPPENED.has(status) ? 'released' : 'assumed'),
   requestIdHeader: 'request-id',
   tools: [...tools, ...hostedTools],
+  movements: { read: readMovements, webhooks },
+  records,
 }
 
 /**

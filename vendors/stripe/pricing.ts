@@ -8,7 +8,7 @@ import { shown } from './grammar.js'
 export type Priced = Converted | string
 
 /** USD for minor units of a currency. Counts the absolute value and rounds parts of a minor unit up, as Stripe may. */
-function toUsd(question: Question, minor: string, currency: string): Priced {
+function toUsd(question: Pick<Question, 'rates'>, minor: string, currency: string): Priced {
   const exponent = exponentOf(currency)
   if (exponent === null)
     return `The currency ${shown(currency)} is not known, so neither is the size of its minor unit.`
@@ -17,7 +17,7 @@ function toUsd(question: Question, minor: string, currency: string): Priced {
 
 /** The amount and currency a request or reply names, in USD. */
 export function priceOf(
-  question: Question,
+  question: Pick<Question, 'rates'>,
   minor: string | null | undefined,
   currency: string | null | undefined,
 ): Priced {
@@ -122,18 +122,33 @@ export function reached(
   if (!object) return {}
   if (minor === '0') return { object, total: ZERO }
   const total = priceOf(question, minor, currency)
-  return typeof total === 'string' ? { object } : { object, total: total.settle }
+  if (typeof total === 'string') return { object }
+  return { object, total: total.settle, ...(PAID.test(object) ? realised(object, currency) : {}) }
 }
+
+/** Objects that Stripe books as one payment. */
+const PAID = /^(?:pi|ch|py)_/
+
+/** What is in another currency is booked at the operator's rate until Stripe says what it came to. */
+const realised = (id: string | null, currency: string | null): Pick<Outcome, 'estimate'> =>
+  id !== null && currency !== null && currency !== 'usd' ? { estimate: id } : {}
 
 /**
  * What a call cost, from the reply. An amount that cannot be read leaves what was quoted, and one below what the
  * request named is not believed: Stripe moves that much or refuses.
+ *
+ * @param id of what was made, where Stripe books it as one payment
  */
-export function cost(question: Question, minor: string | null, currency: string | null): Outcome {
+export function cost(
+  question: Question,
+  minor: string | null,
+  currency: string | null,
+  id: string | null = null,
+): Outcome {
   const amount = priceOf(
     question,
     minor && largerMinor(minor.replace(/^-/, ''), question.params.get('amount') ?? '0'),
     currency,
   )
-  return typeof amount === 'string' ? {} : { amount: amount.settle }
+  return typeof amount === 'string' ? {} : { amount: amount.settle, ...realised(id, currency) }
 }

@@ -30,7 +30,9 @@ import { recordings } from './operations/recordings.js'
 import { sip } from './operations/sip.js'
 import { verify } from './operations/verify.js'
 import { voice } from './operations/voice.js'
+import { movements } from './movements.js'
 import { prices } from './prices.js'
+import { records } from './records.js'
 import { tools } from './tools.js'
 
 /** Products on hosts of their own, as the operation lists and twilio-node 6.2.0 name them. */
@@ -176,6 +178,8 @@ export const twilio: Vendor = {
   requestIdHeader: 'twilio-request-id',
   tools,
   prices,
+  records,
+  movements,
 }
 
 function present(auth: Authorization): Presented | null {

@@ -1,3 +1,4 @@
+import { csvRecord } from '../../audit/lines.js'
 import type { Context } from '../context.js'
 import { Exit } from '../exit.js'
 import { keyId } from '../find.js'
@@ -11,6 +12,7 @@ interface CallsOptions {
   readonly state?: string
   readonly limit?: string
   readonly cursor?: string
+  readonly csv?: boolean
 }
 
 export async function calls(context: Context, options: CallsOptions): Promise<number> {
@@ -19,7 +21,8 @@ export async function calls(context: Context, options: CallsOptions): Promise<nu
   const { run, vendor, state, cursor } = options
   const limit = Number(options.limit ?? LISTED_DEFAULT)
   const found = await api.pages<CallReply>('/calls', 'calls', limit, { key, run, vendor, state, cursor })
-  if (context.json) context.reply({ calls: found.rows, next_cursor: found.next })
+  if (options.csv === true) context.show(csvOf(found.rows))
+  else if (context.json) context.reply({ calls: found.rows, next_cursor: found.next })
   else if (found.rows.length === 0) context.say('There are no such calls.')
   else {
     context.show(callTable(context, found.rows))
@@ -60,6 +63,58 @@ const row = (call: CallReply): Cell[] => [
   String(call.upstream?.status ?? '–'),
   why(call),
 ]
+
+/** Calls as a table for a spreadsheet, with what the one for people leaves out. */
+const csvOf = (rows: readonly CallReply[]): string => csvRecord(CSV_COLUMNS) + rows.map(csvRow).join('')
+
+const CSV_COLUMNS = [
+  'at',
+  'id',
+  'key_id',
+  'run',
+  'vendor',
+  'surface',
+  'method',
+  'path',
+  'operation',
+  'effect',
+  'state',
+  'quoted_usd',
+  'settled_usd',
+  'customer',
+  'verdict',
+  'code',
+  'message',
+  'upstream_status',
+  'upstream_request_id',
+  'replay_of',
+]
+
+const csvRow = (call: CallReply): string =>
+  csvRecord(
+    [
+      call.at,
+      call.id,
+      call.key_id,
+      call.run,
+      call.vendor,
+      call.surface,
+      call.method,
+      call.path,
+      call.operation,
+      call.effect,
+      call.state,
+      call.quoted_usd,
+      call.settled_usd,
+      call.customer,
+      call.decision.verdict,
+      call.decision.code,
+      call.decision.message,
+      call.upstream?.status ?? null,
+      call.upstream?.request_id ?? null,
+      call.replay_of,
+    ].map((value) => String(value ?? '')),
+  )
 
 /** The denial code, or what is odd about an admitted call. */
 export function why(call: CallReply): string {

@@ -3,15 +3,24 @@ import { Exit } from '../exit.js'
 import { findCredential } from '../find.js'
 import { facts, instant, safe, table } from '../output.js'
 import type { CredentialReply } from '../replies.js'
-import { credentialParts, vendorNamed, type AccountOptions, type SecretOptions } from '../secrets.js'
+import {
+  credentialParts,
+  namesSource,
+  vendorNamed,
+  webhookParts,
+  type AccountOptions,
+  type SecretOptions,
+  type WebhookOptions,
+} from '../secrets.js'
 
 export async function add(
   context: Context,
-  options: SecretOptions & AccountOptions & VersionOption & { readonly name?: string },
+  options: SecretOptions & AccountOptions & WebhookOptions & VersionOption & { readonly name?: string },
   vendorText: string,
 ): Promise<number> {
   const vendor = vendorNamed(vendorText)
-  const secret = await credentialParts(context, vendor, options)
+  const webhook = await webhookParts(context, options, options)
+  const secret = { ...(await credentialParts(context, vendor, options)), ...webhook }
   const api = await context.api()
   const made = await api.post<CredentialReply>('/credentials', {
     vendor,
@@ -83,16 +92,22 @@ export async function show(context: Context, _options: unknown, text: string): P
 
 export async function rotate(
   context: Context,
-  options: SecretOptions & AccountOptions & VersionOption,
+  options: SecretOptions & AccountOptions & WebhookOptions & VersionOption,
   text: string,
 ): Promise<number> {
   const api = await context.api()
   const credential = await findCredential(api, text)
   const account = options.accountSid ?? (credential.vendor === 'twilio' ? accountOf(credential) : undefined)
-  const secret = await credentialParts(context, vendorNamed(credential.vendor), {
-    ...options,
-    ...(account === undefined ? {} : { accountSid: account }),
-  })
+  const webhook = await webhookParts(context, options, options)
+  // A new secret for webhooks alone leaves the key as it is.
+  const alone = webhook.webhook_secret !== undefined && !namesSource(options)
+  const key = alone
+    ? {}
+    : await credentialParts(context, vendorNamed(credential.vendor), {
+        ...options,
+        ...(account === undefined ? {} : { accountSid: account }),
+      })
+  const secret = { ...key, ...webhook }
   const rotated = await api.post<CredentialReply>(`/credentials/${encodeURIComponent(credential.id)}/rotate`, {
     secret,
     ...pinned(options),

@@ -33,6 +33,7 @@ export async function explain(context: Context, _options: unknown, id: string): 
       ['reason given', call.reason],
       ['quoted', dollars(call.quoted_usd)],
       ['settled', call.state === 'settled' || call.state === 'assumed' ? dollars(call.settled_usd) : null],
+      ['found out', found(call.resolution)],
       ['replay of', call.replay_of],
       ['key', call.key_id],
       ['run', call.run],
@@ -50,6 +51,11 @@ const SENTENCE: Readonly<Record<string, string>> = {
   settled: 'done, and counted as spent',
   released: 'nothing happened at the vendor; its amount was given back',
   assumed: "the outcome is unknown, so it counts as spent until the vendor's records or the operator say otherwise",
+}
+
+function found(resolution: CallReply['resolution']): string | null {
+  if (!resolution) return null
+  return `${instant(resolution.at)} UTC by ${resolution.by}: ${resolution.reason}`
 }
 
 function replied(upstream: CallReply['upstream']): string | null {

@@ -32,8 +32,9 @@ export const emails: readonly Operation[] = product({ source: SOURCE }, [
     // A scheduled e-mail keeps its exposure under its id, so that cancelling it gives the money back.
     outcome: (reply, _question, explanation): Outcome => {
       const id = reply.id
+      if (typeof id !== 'string' || id === '') return {}
       const future = explanation.effects?.includes('future_spend') === true
-      if (!future || typeof id !== 'string' || id === '' || explanation.quote.basis !== 'exact') return {}
+      if (!future || explanation.quote.basis !== 'exact') return { made: id }
       return { object: id, total: explanation.quote.amount }
     },
   },

@@ -43,7 +43,8 @@ export const paymentIntents: readonly Operation[] = product({ source: SDK, revea
       const made = reached(question, id, total, text(reply.currency))
       if (!id || !isOver(reply)) return made
       if (reply.status !== 'succeeded' || made.total === undefined) return { ...made, ends: id }
-      return { amount: made.total, commitment: id, ends: id }
+      const { total: amount, estimate } = made
+      return { amount, commitment: id, ends: id, ...(estimate !== undefined && { estimate }) }
     },
   }),
   operation({

@@ -18,7 +18,7 @@ export const refunds: readonly Operation[] = product({ source: SDK, reveals: SEC
     explain: createRefund,
     // The legacy route answers with the charge, whose amount is not what was refunded.
     outcome: (reply, question) =>
-      reply.object === 'charge' ? {} : cost(question, integer(reply.amount), text(reply.currency)),
+      reply.object === 'charge' ? {} : cost(question, integer(reply.amount), text(reply.currency), text(reply.id)),
   }),
   operation({
     id: 'refunds.update',

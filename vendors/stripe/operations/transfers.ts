@@ -18,7 +18,7 @@ export const transfers: readonly Operation[] = product({ source: SDK, reveals: S
     effect: 'spend',
     accepts: 'amount currency description destination metadata source_transaction source_type transfer_group',
     explain: createTransfer,
-    outcome: (reply, question) => cost(question, integer(reply.amount), text(reply.currency)),
+    outcome: (reply, question) => cost(question, integer(reply.amount), text(reply.currency), text(reply.id)),
   }),
   operation({
     id: 'transfers.reversals.create',

@@ -10,7 +10,7 @@ import type {
 } from '../../../src/contracts/vendor.js'
 import { product } from '../../table.js'
 import { aboutCall, given, listParties, malformed, PAGING, refused, shown, textOf } from '../answers.js'
-import { badTimeLimit, callersOf, faultOfParties, quoteDialled, timeLimit, untilHungUp } from '../dialling.js'
+import { badTimeLimit, callersOf, faultOfParties, isAsked, quoteDialled, timeLimit, untilHungUp } from '../dialling.js'
 import { unpriceable } from '../pricing.js'
 import { SOURCE } from '../rows.js'
 import { readTwiml, type Script } from '../twiml.js'
@@ -22,6 +22,8 @@ const UNBOUNDED =
   'The Twiml holds verbs or attributes whose cost the TimeLimit does not bound. ' +
   'Say, Play, Pause, Hangup, Reject and Gather for keys are priced.'
 
+/** Parameters that cost beside the minutes (twilio-node 6.2.0, CallInstance.price). */
+const BILLED_APART = ['Record', 'RecordingConfigurationId', 'MachineDetection', 'AsyncAmd'] as const
 const ORDERS = ['Url', 'Twiml', 'ApplicationSid'] as const
 const CALLBACKS = [
   'Url',
@@ -79,9 +81,12 @@ export const calls: readonly Operation[] = product({ source: SOURCE }, [
     ],
     repeats: ['StatusCallbackEvent', 'RecordingStatusCallbackEvent'],
     explain: explainCreate,
-    outcome: (reply) => {
+    outcome: (reply, question) => {
       const sid = textOf(reply.sid)
-      return sid === undefined ? {} : { commitment: sid }
+      if (sid === undefined) return {}
+      // Twilio's price of a call leaves out what these cost, so their ceiling stays.
+      const beside = BILLED_APART.some((name) => isAsked(question.params, name))
+      return { commitment: sid, ...(beside ? { made: sid } : { estimate: sid }) }
     },
   },
   {

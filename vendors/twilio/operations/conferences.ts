@@ -34,7 +34,8 @@ export const conferences: readonly Operation[] = product({ source: SOURCE }, [
     explain: explainCreate,
     outcome: (reply) => {
       const sid = textOf(reply.call_sid)
-      return sid === undefined ? {} : { commitment: sid }
+      // The conference's own minutes are in no call's price, so the ceiling stays.
+      return sid === undefined ? {} : { commitment: sid, made: sid }
     },
   },
   {

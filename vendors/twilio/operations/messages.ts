@@ -255,9 +255,9 @@ function outcomeOfCreate(reply: JsonObject, question: Question, explanation: Exp
     actual.basis === 'ceiling' && actual.amount > explanation.quote.amount ? actual.amount : explanation.quote.amount
   const sid = textOf(reply.sid)
   if (sid === undefined) return { amount }
-  if (reply.status === 'scheduled') return { amount, object: sid, total: amount }
+  if (reply.status === 'scheduled') return { amount, object: sid, total: amount, estimate: sid }
   // Sent at once although it named a time: nothing is left to take back.
-  return explanation.commits === undefined ? { amount } : { amount, commitment: sid, ends: sid }
+  return { amount, estimate: sid, ...(explanation.commits !== undefined && { commitment: sid, ends: sid }) }
 }
 
 function explainUpdate(question: Question): Explained {

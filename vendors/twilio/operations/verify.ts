@@ -47,7 +47,7 @@ export const verify: readonly Operation[] = product({ source: SOURCE }, [
     // Sent again, it is the same verification and costs again: each sending adds to what its id holds.
     outcome: (reply) => {
       const sid = textOf(reply.sid)
-      return sid === undefined ? {} : { object: sid }
+      return sid === undefined ? {} : { object: sid, estimate: sid }
     },
   },
   {
