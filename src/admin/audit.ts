@@ -2,33 +2,78 @@ import { closeSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { UnderlyingSource } from 'node:stream/web'
 import type { EntryRow, Ledger } from '../contracts/ledger.js'
-import { formatUsd } from '../contracts/money.js'
+import { CSV_HEAD, entryLine, entryRecord } from '../audit/lines.js'
+import { checkpointView, publicKeysOf } from '../ledger/checkpoints.js'
 import type { AdminDeps } from './deps.js'
+import { pageOf } from './paging.js'
 import { conflict, invalid } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
-import { backupReply, backupRequest, verifyReply } from './schemas.js'
+import {
+  backupReply,
+  backupRequest,
+  checkpointList,
+  exportQuery,
+  pageQuery,
+  publicKeysReply,
+  verifyReply,
+} from './schemas.js'
 import { instant } from './views.js'
 
 const ENTRIES_A_PAGE = 500
 
-/** The chain of entries, its proof, and copies of the book. */
+/** The chain of entries, its proof and its signatures, and copies of the book. */
 export function auditRoutes(deps: AdminDeps): Route[] {
   const { ledger, clock } = deps
   return [
     route({
       method: 'get',
       path: '/admin/v1/audit/export',
-      summary: 'Every entry with its hash, oldest first, one JSON object a line',
+      summary: 'Every entry with its hash, oldest first: one JSON object a line, or a table',
+      query: exportQuery,
       status: 200,
       replyType: 'application/x-ndjson',
-      run: () =>
-        new Response(new ReadableStream(exportOf(ledger), { highWaterMark: 1 }), {
-          headers: {
-            'content-type': 'application/x-ndjson',
-            'content-disposition': 'attachment; filename="spendgate-audit.ndjson"',
+      run: async ({ query }) => {
+        const form = FORMS[query.format]
+        return new Response(
+          new ReadableStream(exportOf(ledger, form, await rangeOf(ledger, query)), { highWaterMark: 1 }),
+          {
+            headers: {
+              'content-type': form.type,
+              'content-disposition': `attachment; filename="spendgate-audit.${query.format}"`,
+            },
           },
-        }),
+        )
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/admin/v1/audit/checkpoints',
+      summary: 'Where the chain stood and when, signed, oldest first',
+      query: pageQuery,
+      status: 200,
+      reply: checkpointList,
+      run: async ({ query }) => {
+        const { limit, cursor = '0' } = pageOf(query)
+        if (!/^\d{1,15}$/.test(cursor)) throw invalid('cursor', 'is not the next_cursor of this list')
+        const found = await ledger.checkpoints(Number(cursor), limit)
+        const next = found.length === limit ? String(found.at(-1)!.seq) : null
+        return { checkpoints: found.map(checkpointView), next_cursor: next }
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/admin/v1/audit/public-key',
+      summary: 'The keys that checkpoints were signed with, the public halves',
+      status: 200,
+      reply: publicKeysReply,
+      run: () => ({
+        keys: Object.entries(publicKeysOf(ledger)).map(([keyId, key]) => ({
+          key_id: keyId,
+          algorithm: 'Ed25519',
+          public_key: key,
+        })),
+      }),
     }),
     route({
       method: 'get',
@@ -59,33 +104,64 @@ export function auditRoutes(deps: AdminDeps): Route[] {
   ]
 }
 
-function exportOf(ledger: Ledger): UnderlyingSource<Uint8Array> {
+interface Form {
+  readonly type: string
+  readonly head: string
+  readonly line: (entry: EntryRow) => string
+}
+const FORMS: Readonly<Record<'ndjson' | 'csv', Form>> = {
+  ndjson: { type: 'application/x-ndjson', head: '', line: entryLine },
+  csv: { type: 'text/csv; charset=utf-8; header=present', head: CSV_HEAD, line: entryRecord },
+}
+
+interface Range {
+  /** Entries after this one. */
+  readonly after: number
+  readonly from: number
+  readonly to: number
+}
+
+/** How far entries may be out of the order of time: a start with a clock set back further admits nothing that costs money. */
+const DISORDER_MS = 5 * 60_000
+
+/** Finds where a range begins by halving, so that its start costs the same in a large book. */
+async function rangeOf(
+  ledger: Ledger,
+  query: { readonly from?: string | undefined; readonly to?: string | undefined },
+): Promise<Range> {
+  const from = query.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(query.from)
+  const to = query.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(query.to)
+  if (from >= to) throw invalid('to', 'must be after from')
+  let low = 0
+  let high = query.from === undefined ? 0 : ledger.lastEntry()
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const [entry] = await ledger.entries(middle, 1)
+    if (entry === undefined || entry.at >= from - DISORDER_MS) high = middle
+    else low = middle + 1
+  }
+  return { after: low, from, to }
+}
+
+function exportOf(ledger: Ledger, { head, line }: Form, { after, from, to }: Range): UnderlyingSource<Uint8Array> {
   const encoder = new TextEncoder()
-  let after = 0
   return {
+    start(controller) {
+      if (head !== '') controller.enqueue(encoder.encode(head))
+    },
     async pull(controller) {
-      const entries = await ledger.entries(after, ENTRIES_A_PAGE)
-      after = entries.at(-1)?.seq ?? after
-      if (entries.length > 0) controller.enqueue(encoder.encode(entries.map(lineOf).join('')))
-      if (entries.length < ENTRIES_A_PAGE) controller.close()
+      // A page may hold nothing of the range: then the next one is read, or nobody would ask again.
+      for (;;) {
+        const entries = await ledger.entries(after, ENTRIES_A_PAGE)
+        after = entries.at(-1)?.seq ?? after
+        const found = entries.filter(({ at }) => at >= from && at < to)
+        if (found.length > 0) controller.enqueue(encoder.encode(found.map(line).join('')))
+        if (entries.length < ENTRIES_A_PAGE || entries.at(-1)!.at >= to + DISORDER_MS) return controller.close()
+        if (found.length > 0) return
+      }
     },
   }
 }
-
-/**
- * `detail` stays the text that was hashed. Instant and amount can be turned back exactly, so the chain can be checked
- * from the file alone.
- */
-const lineOf = (entry: EntryRow): string =>
-  `${JSON.stringify({
-    seq: entry.seq,
-    at: instant(entry.at),
-    kind: entry.kind,
-    call_id: entry.callId,
-    amount_usd: formatUsd(entry.amount),
-    detail: entry.detail,
-    hash: entry.hash,
-  })}\n`
 
 function backupFile(directory: string | undefined, wanted: string): string {
   if (isAbsolute(wanted)) return wanted

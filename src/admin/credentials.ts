@@ -45,7 +45,7 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
           account: facts.account,
           test: facts.test,
           apiVersion: apiVersionOf(vendor, body.api_version),
-          fingerprint: vault.credentialFingerprint(body.secret),
+          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, body.secret)),
           last4: facts.last4,
           sealed: vault.seal({ id, vendor: vendor.name }, body.secret),
           createdAt: clock.now(),
@@ -86,7 +86,8 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
         const old = recordOf(param('id'))
         const vendor = vendorNamed(old.vendor)
         if (!vendor) throw conflict(`The vendor ${old.vendor} of ${old.id} is not known to this spendgate.`)
-        const facts = factsOf(vendor, body.secret)
+        const secret = rotated(vendor, vault.open({ id: old.id, vendor: old.vendor }, old.sealed), body.secret)
+        const facts = factsOf(vendor, secret)
         // Issued keys say which mode and account they are for, so neither can change under them.
         if (facts.test !== old.test)
           throw conflict(
@@ -99,9 +100,9 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
           ...old,
           account: facts.account,
           apiVersion: body.api_version === undefined ? old.apiVersion : apiVersionOf(vendor, body.api_version),
-          fingerprint: vault.credentialFingerprint(body.secret),
+          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, secret)),
           last4: facts.last4,
-          sealed: vault.seal({ id: old.id, vendor: old.vendor }, body.secret),
+          sealed: vault.seal({ id: old.id, vendor: old.vendor }, secret),
           rotatedAt: clock.now(),
         }
         await ledger.putCredential(record, 'credential.rotated', ACTOR)
@@ -134,7 +135,30 @@ function apiVersionOf(vendor: Vendor, version: string | undefined): string {
   return version
 }
 
+/** What signs webhooks is rotated apart from the key: whichever of the two is not given stays. */
+function rotated({ movements }: Vendor, before: SecretParts, given: SecretParts): SecretParts {
+  const part = movements?.webhooks?.part
+  if (part === undefined) return given
+  if (Object.keys(given).join() === part) return { ...before, ...given }
+  return before[part] === undefined ? given : { [part]: before[part], ...given }
+}
+
+/** The parts a fingerprint is of: it tells keys apart, with and without a secret for webhooks. */
+function ofTheKey({ movements }: Vendor, parts: SecretParts): SecretParts {
+  const part = movements?.webhooks?.part
+  return Object.fromEntries(Object.entries(parts).filter(([name]) => name !== part))
+}
+
 function factsOf(vendor: Vendor, parts: SecretParts): CredentialFacts {
+  const { webhooks } = vendor.movements ?? {}
+  if (webhooks === undefined && parts.webhook_secret !== undefined)
+    throw invalid(
+      'secret',
+      `spendgate takes no webhooks of ${vendor.name}, so there is nothing a webhook_secret is for.`,
+    )
+  const signing = webhooks && parts[webhooks.part]
+  const fault = signing === undefined ? null : webhooks!.secretFault(signing)
+  if (fault !== null) throw invalid('secret', fault)
   const facts = vendor.credential(parts)
   if (typeof facts !== 'string') return facts
   // A vendor promises not to quote the secret. If one does, its sentence is dropped.

@@ -1,7 +1,9 @@
-import type { CredentialRecord, Ledger } from '../contracts/ledger.js'
+import type { Archiver, CredentialRecord, Ledger } from '../contracts/ledger.js'
 import type { Usd } from '../contracts/money.js'
 import type { Json, PriceTable } from '../contracts/vendor.js'
 import type { Vault } from '../custody/seal.js'
+import type { Finding } from '../ledger/check.js'
+import type { Reconciler } from '../reconcile/index.js'
 import type { GuardDeps } from './guard.js'
 import type { IssueDeps } from './issue.js'
 import type { Reach } from './take-back.js'
@@ -13,7 +15,13 @@ export interface AdminDeps extends GuardDeps, IssueDeps {
   /** spendgate's own version, for the OpenAPI document. */
   readonly version: string
   /** Whether new calls can be taken, and if not, why: sentences without vendors or secrets, since anyone may ask. */
-  ready(): { readonly ok: boolean; readonly faults: readonly string[] }
+  ready(): { readonly ok: boolean; readonly faults: readonly string[]; readonly warnings?: readonly string[] }
+  /** What the server stands on, and the operator's word on it. */
+  readonly standing?: {
+    storage(): readonly Finding[]
+    /** The wall clock is right, whatever it looked like. */
+    confirmClock(): void
+  }
   /** Prometheus text exposition. */
   readonly metrics?: () => string
   /** Called after rates or prices were stored. */
@@ -24,6 +32,10 @@ export interface AdminDeps extends GuardDeps, IssueDeps {
   readonly test?: (document: unknown, request: PolicyTestRequest) => Promise<PolicyTestResult>
   /** How vendors are reached to cancel what is still to come. Absent: it is listed, and cancelled by hand. */
   readonly reach?: Reach
+  /** Reconciles with the vendors' own records. */
+  readonly reconciler?: Pick<Reconciler, 'run' | 'progress'>
+  /** Where pruned history goes, and how a person who was erased is named in the entry. */
+  readonly history?: { readonly archive: Archiver; subject(text: string): string }
   /** Where backups without an absolute path go. */
   readonly backupDir?: string
   /** Told of faults and bugs whose text a reply does not give. */

@@ -17,7 +17,7 @@ import {
   spendReply,
 } from './schemas.js'
 import { CallStreams } from './stream.js'
-import { callView, runView, spendView } from './views.js'
+import { callView, instant, runView, spendView } from './views.js'
 
 /** What has happened: runs, spend and calls. */
 export function reportRoutes(deps: AdminDeps): Route[] {
@@ -104,7 +104,9 @@ export function reportRoutes(deps: AdminDeps): Route[] {
       run: async ({ param }) => {
         const row = await ledger.call(param('id'))
         if (!row) throw notFound('call')
-        return callView(row)
+        const word = await ledger.wordOn(row.id)
+        const resolution = word && { by: word.actor, at: instant(word.at), reason: word.reason }
+        return { ...callView(row), resolution }
       },
     }),
   ]

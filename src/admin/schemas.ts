@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseUsd } from '../contracts/money.js'
 import type { Fault } from '../contracts/policy.js'
+import { KEPT_DAYS_MIN } from '../ledger/retention.js'
 
 /*
  * What the admin API takes and gives (contract §5). Requests are strict: a name that is not known is refused, never
@@ -77,6 +78,17 @@ export const approvalsQuery = z.strictObject({
   state: z.enum(['open', 'approved', 'denied', 'expired', 'used']).optional(),
   key: reference.optional().meta({ description: 'This key, and those below it if it is a root key.' }),
   ...pageQuery.shape,
+})
+export const movementsQuery = z.strictObject({
+  explained: z.enum(['true', 'false']).optional(),
+  vendor: name.optional(),
+  key: reference.optional(),
+  ...pageQuery.shape,
+})
+export const exportQuery = z.strictObject({
+  format: z.enum(['ndjson', 'csv']).default('ndjson'),
+  from: instant.optional().meta({ description: 'Inclusive. A part of the chain is checked with a checkpoint.' }),
+  to: instant.optional().meta({ description: 'Exclusive.' }),
 })
 export const runsQuery = pageQuery.extend({ key: reference.optional() })
 export const runQuery = z.strictObject({ key: reference.optional() })
@@ -185,6 +197,52 @@ export const priceSyncRequest = z.strictObject({
   confirm: z.boolean().optional(),
 })
 
+export const pruneRequest = z.strictObject({
+  before: z
+    .union([duration, instant], 'must be a span such as "400d", an instant or a date')
+    .optional()
+    .meta({ description: 'History older than so long, or before then; absent: as the retention says.' }),
+})
+export const retentionRequest = z.strictObject({
+  days: z
+    .int()
+    .min(KEPT_DAYS_MIN, `must be ${KEPT_DAYS_MIN} or more: what is younger still counts`)
+    .max(36_500)
+    .nullable()
+    .meta({ description: 'How many days of history pruning leaves; null: it has to be told each time.' }),
+})
+/** Nothing that could stand in a path by itself: erasing `charges` would blot out half the book. Our own ids name nobody. */
+const SUBJECT =
+  /^(?:[^\s@/]{1,64}@[^\s@/]{1,189}|\+?\d{7,15}|(?!(?:key|cred|pol|call|appr|run|vault)_)[a-z]{2,12}_[A-Za-z0-9_]{1,64}|[A-Z]{2}[0-9a-f]{32})$/
+export const erasureRequest = z.strictObject({
+  subject: z
+    .string()
+    .regex(SUBJECT, 'must be an e-mail address, a phone number such as +14155550100, or a vendor id such as cus_A')
+    .meta({ description: "An e-mail address, a phone number or a vendor's id of a person." }),
+})
+
+export const reconcileRequest = z.strictObject({
+  since: z
+    .union([duration, instant], 'must be a span such as "7d", an instant or a date')
+    .optional()
+    .meta({ description: 'Only calls from then on, or of the last so long; absent: all whose outcome is not known.' }),
+  replay: z.boolean().optional().meta({
+    description:
+      'Send a request once more under its idempotency key where the records do not tell; what was not executed then is.',
+  }),
+  background: z.boolean().optional().meta({ description: 'Answer at once with the state of the run.' }),
+})
+export const callResolution = z
+  .strictObject({
+    outcome: z.enum(['settled', 'released']),
+    amount_usd: money.optional().meta({ description: 'What it cost, with settled; absent: what was reserved.' }),
+    reason,
+  })
+  .refine(({ outcome, amount_usd }) => outcome === 'settled' || amount_usd === undefined, {
+    path: ['amount_usd'],
+    message: 'goes with settled only: what was released cost nothing',
+  })
+
 export const policyTest = z.strictObject({
   policy: z
     .union([z.string().min(1), z.record(z.string(), z.unknown())])
@@ -205,6 +263,8 @@ export const backupRequest = z.strictObject({
     .optional()
     .meta({ description: 'A file name in the backup directory, or an absolute path. It must not exist yet.' }),
 })
+/** The body of a call that needs none. */
+export const nothing = z.strictObject({})
 
 // Replies
 
@@ -473,9 +533,71 @@ export const callReply = z
       message: maybe(z.string()),
     }),
     upstream: z.strictObject({ status: maybe(z.int()), request_id: maybe(z.string()), ms: maybe(z.number()) }),
+    resolution: maybe(z.strictObject({ by: z.string(), at, reason: z.string() }))
+      .optional()
+      .meta({ description: 'Of one call alone: who found out what became of it, once that had not been known.' }),
   })
   .meta({ id: 'Call' })
 export const callList = list('calls', callReply)
+
+const movement = z
+  .strictObject({
+    id: z.string().meta({ description: "The vendor's id of the money." }),
+    at,
+    vendor: z.string(),
+    credential_id: z.string(),
+    kind: z.string(),
+    direction: z.string(),
+    object: maybe(z.string()).meta({ description: 'What it followed from, which a call has made.' }),
+    call_id: maybe(z.string()),
+    key_id: maybe(z.string()),
+    run: maybe(z.string()),
+    amount_usd: maybe(sum),
+    counted_usd: sum.meta({ description: 'What of it no call had counted, and the key was charged.' }),
+    explained: z.boolean(),
+    why: maybe(z.string()).meta({ description: 'Why it is not explained.' }),
+  })
+  .meta({ id: 'Movement' })
+export const movementList = list('movements', movement)
+
+export const reconcileReply = z
+  .strictObject({
+    checked: z.int().meta({ description: 'Calls of unknown outcome, and estimates, that were looked at.' }),
+    settled: z.int(),
+    released: z.int(),
+    still_assumed: z.int(),
+    priced: z.int().meta({ description: 'Estimates whose price the vendor has named.' }),
+    calls: z.array(
+      z.strictObject({
+        id: z.string(),
+        outcome: z.enum(['settled', 'released', 'still_assumed', 'adjusted', 'confirmed', 'pending', 'kept']),
+        amount_usd: sum,
+        why: z.string(),
+      }),
+    ),
+    unexplained: z.array(
+      z.strictObject({
+        vendor: z.string(),
+        credential: z.string(),
+        id: z.string(),
+        at,
+        kind: z.string(),
+        object: maybe(z.string()),
+        amount_usd: maybe(sum),
+        why: z.string(),
+      }),
+    ),
+    explained_percent: maybe(z.string()),
+    faults: z.array(z.string()).meta({ description: 'What kept the run from being complete.' }),
+  })
+  .meta({ id: 'Reconciliation' })
+export const reconcileState = z.strictObject({
+  run: z.int().meta({ description: 'Number of the last run that was asked for here.' }),
+  running: z.boolean(),
+  done: z.int(),
+  report: maybe(reconcileReply).meta({ description: 'Of that run, once it has ended.' }),
+  message: maybe(z.string()).meta({ description: 'Why it failed.' }),
+})
 
 export const ratesReply = z.strictObject({ ...ratesShape, as_of: maybe(date) })
 export const pricesReply = z.strictObject({
@@ -498,8 +620,46 @@ export const priceSyncReply = z.strictObject({
   started_at: maybe(at),
   finished_at: maybe(at),
 })
+export const checkpointReply = z
+  .strictObject({
+    seq: z.int().meta({ description: 'The last entry that is signed for.' }),
+    entries: z.int().meta({ description: 'Entries since the checkpoint before.' }),
+    head: z.string().meta({ description: 'Its hash, which seals every entry up to there.' }),
+    at,
+    key_id: z.string(),
+    signature: z.string().meta({
+      description:
+        'Ed25519, base64url, over "spendgate checkpoint v1", seq, entries, head, epoch ms and key_id by line.',
+    }),
+  })
+  .meta({ id: 'Checkpoint' })
+export const checkpointList = list('checkpoints', checkpointReply)
+export const publicKeysReply = z.strictObject({
+  keys: z.array(z.strictObject({ key_id: z.string(), algorithm: z.literal('Ed25519'), public_key: z.string() })),
+})
+export const retentionReply = z.strictObject({ days: maybe(z.int()) })
+export const pruneReply = z
+  .strictObject({
+    pruned_to: maybe(z.int()).meta({ description: 'The last entry that is gone; null when nothing went.' }),
+    entries: z.int(),
+    calls: z.int(),
+    archive: maybe(z.string()).meta({ description: 'The file it was written to first.' }),
+    in_the_way: z.array(z.string()).meta({ description: 'What keeps more from going, oldest first.' }),
+  })
+  .meta({ id: 'Pruning' })
+export const erasureReply = z
+  .strictObject({
+    calls: z.int(),
+    rows: z.int().meta({ description: 'Policies, keys, approvals and freezes.' }),
+    kept: z.array(z.string()).meta({ description: 'What still holds it, and what to do.' }),
+  })
+  .meta({ id: 'Erasure' })
 export const verifyReply = z.strictObject({ ok: z.boolean(), faults: z.array(z.string()) })
 export const backupReply = z.strictObject({ file: z.string(), bytes: z.int(), at })
+const finding = z.strictObject({ check: z.string(), status: z.enum(['ok', 'warn', 'fail']), message: z.string() })
+export const checkReply = z.strictObject({ ok: z.boolean(), findings: z.array(finding) })
+export const confirmRestoreReply = z.strictObject({ confirmed: z.boolean(), unknown_since: maybe(at) })
+export const confirmClockReply = z.strictObject({ at })
 export const problemReply = z
   .strictObject({
     type: z.string(),

@@ -7,12 +7,16 @@ import { auditRoutes } from './audit.js'
 import { credentialRoutes } from './credentials.js'
 import type { AdminDeps } from './deps.js'
 import { Guard } from './guard.js'
+import { healthRoutes } from './health.js'
 import { keyRoutes } from './keys.js'
+import { movementRoutes } from './movements.js'
 import { openApi } from './openapi.js'
 import { pendingRoutes } from './pending.js'
 import { policyRoutes } from './policies.js'
 import { Problem, conflict, notFound } from './problem.js'
+import { reconcileRoutes } from './reconcile.js'
 import { reportRoutes } from './reports.js'
+import { retentionRoutes } from './retention.js'
 import { answer } from './route.js'
 import type { Env, Route } from './route.js'
 import { tableRoutes } from './tables.js'
@@ -31,8 +35,12 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
     ...approvalRoutes(deps),
     ...pendingRoutes(deps),
     ...reportRoutes(deps),
+    ...reconcileRoutes(deps),
+    ...movementRoutes(deps),
     ...tableRoutes(deps),
     ...auditRoutes(deps),
+    ...retentionRoutes(deps),
+    ...healthRoutes(deps),
   ]
   const document = JSON.stringify(openApi(routes, deps.version))
   const app = new Hono<Env>()
@@ -46,8 +54,8 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
   // Asked by load balancers under whatever name they have; neither tells anything but its own state.
   app.get('/healthz', () => closed(json({ ok: true })))
   app.get('/readyz', () => {
-    const { ok, faults } = deps.ready()
-    return closed(json({ ok, faults }, ok ? 200 : 503))
+    const { ok, faults, warnings = [] } = deps.ready()
+    return closed(json({ ok, faults, ...(warnings.length > 0 && { warnings }) }, ok ? 200 : 503))
   })
   app.get('/admin/openapi.json', (context) => {
     guard.checkOrigin(context.env.incoming)

@@ -19,12 +19,13 @@ export class Api {
     this.#pool = new Pool(url.origin, { connections: 2, connect: { timeout: CONNECT_TIMEOUT_MS } })
   }
 
-  get<Reply>(path: string, query: Query = {}): Promise<Reply> {
-    return this.#json<Reply>('GET', path, query, null)
+  get<Reply>(path: string, query: Query = {}, waitMs?: number): Promise<Reply> {
+    return this.#json<Reply>('GET', path, query, null, waitMs)
   }
 
-  post<Reply>(path: string, body: unknown): Promise<Reply> {
-    return this.#json<Reply>('POST', path, {}, jsonBody(body))
+  /** @param waitMs how long the reply may take, where it is known to take long */
+  post<Reply>(path: string, body: unknown, waitMs?: number): Promise<Reply> {
+    return this.#json<Reply>('POST', path, {}, jsonBody(body), waitMs)
   }
 
   put<Reply>(path: string, body: unknown): Promise<Reply> {
@@ -103,8 +104,14 @@ export class Api {
     await this.#pool.destroy()
   }
 
-  async #json<Reply>(method: Method, path: string, query: Query, body: Body | null): Promise<Reply> {
-    const reply = await this.#send(method, path, query, body, {}, {})
+  async #json<Reply>(
+    method: Method,
+    path: string,
+    query: Query,
+    body: Body | null,
+    waitMs = REPLY_TIMEOUT_MS,
+  ): Promise<Reply> {
+    const reply = await this.#send(method, path, query, body, {}, { headersTimeout: waitMs })
     if (reply.statusCode >= 300) throw await this.#refused(method, path, reply)
     const text = await this.#text(reply.body)
     if (text === '') return {} as Reply
@@ -119,7 +126,7 @@ export class Api {
     query: Query,
     body: Body | null,
     headers: Readonly<Record<string, string>>,
-    more: { readonly bodyTimeout?: number; readonly signal?: AbortSignal },
+    more: { readonly headersTimeout?: number; readonly bodyTimeout?: number; readonly signal?: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
     const authorization = this.#token.text === null ? {} : { authorization: `Bearer ${this.#token.text}` }
     const content = body === null ? {} : { 'content-type': body.contentType }

@@ -139,7 +139,10 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--resend-upstream <origin>', 'another origin for Resend')
     .option('--stripe-mcp-upstream <origin>', 'another origin for the MCP server that Stripe hosts')
     .option('--upstream-timeout-ms <ms>', 'how long a vendor may take (60000)', wholeNumber)
+    .option('--checkpoints <file>', 'where signed checkpoints of the audit trail go; - for stdout (checkpoints.ndjson)')
     .option('--drain-ms <ms>', 'how long calls may finish at the end (25000)', wholeNumber)
+    .option('--allow-network-filesystem', 'keep the ledger on a file system that no other machine touches')
+    .option('--reconcile-ms <ms>', 'between two reconciliations with the vendors (300000); 0 for none', milliseconds)
     .option(
       '--unlock <ids>',
       'operations whose hard refusal is lifted, separated by commas; a policy must still permit them',
@@ -252,6 +255,9 @@ function secretFlags(command: Command): Command {
     .option('--secret-stdin', 'read the secret from standard input')
     .option('--secret-env <name>', 'take the secret from this environment variable')
     .option('--secret-file <file>', 'take the secret from this file')
+    .option('--webhook-secret-stdin', 'read what Stripe signs its webhooks with (whsec_…) from standard input')
+    .option('--webhook-secret-env <name>', 'take that from this environment variable')
+    .option('--webhook-secret-file <file>', 'take that from this file')
     .addHelpText(
       'after',
       '\nThe secret is asked for without echo when no source is given. It is never taken from the command line.\n',
@@ -354,11 +360,23 @@ function watch(program: Command, lazily: Lazily): void {
     )
   lazily(spend, async () => (await import('./verbs/spend.js')).spend)
 
-  const calls = filters(program.command('calls').description('list calls, the latest first'))
+  const calls = program.command('calls').description('what agents called')
+  const listCalls = filters(calls.command('list', { isDefault: true }).description('list them, the latest first'))
     .addOption(new Option('--state <state>', 'in this state').choices(STATES))
     .option('--limit <n>', 'at most this many', wholeNumber)
     .option('--cursor <cursor>', 'go on after a page (next_cursor of --json)')
-  lazily(calls, async () => (await import('./verbs/calls.js')).calls)
+    .option('--csv', 'as a table for a spreadsheet')
+  lazily(listCalls, async () => (await import('./verbs/calls.js')).calls)
+  const resolve = calls
+    .command('resolve')
+    .description('say what became of a call whose outcome no record tells')
+    .argument('<call>', 'id')
+    .addOption(
+      new Option('--outcome <outcome>', 'what happened').choices(['settled', 'released']).makeOptionMandatory(),
+    )
+    .option('--amount <usd>', 'what it cost, with settled (what was reserved)', dollars)
+    .requiredOption('--reason <text>', 'how you know')
+  lazily(resolve, async () => (await import('./verbs/reconcile.js')).resolve)
 
   const tail = filters(program.command('tail').description('follow calls as they happen'))
     .option('--denied', 'only refused ones')
@@ -458,17 +476,46 @@ function keep(program: Command, lazily: Lazily): void {
     .option('--confirm', 'accept a change of more than 20 %')
   lazily(syncPrices, async () => (await import('./verbs/prices.js')).sync)
 
+  const reconcile = program
+    .command('reconcile')
+    .description("find out what became of unanswered calls, from the vendors' own records")
+    .option('--since <span>', 'only calls of the last so long, such as 7d', duration)
+    .option('--replay', 'send again, under its idempotency key, what no record tells; this may execute it')
+  lazily(reconcile, async () => (await import('./verbs/reconcile.js')).reconcile)
+
   const audit = program.command('audit').description('the hash-chained record')
   const verify = audit
     .command('verify')
-    .description('check the chain of an export, or of the server')
-    .argument('[file]', 'an export')
+    .description('check the chain of an export or an archive, or of the server')
+    .argument('[file]', 'an export or an archive')
+    .option('--checkpoints <file>', 'signed checkpoints that somebody kept; the chain must bear them out')
+    .option('--public-key <key>', 'the key they are signed with (asked of the server)', collect)
   lazily(verify, async () => (await import('./verbs/audit.js')).verify)
   const exported = audit
     .command('export')
-    .description('write every entry as NDJSON')
+    .description('write every entry, a line each')
     .option('--output <file>', 'to this file instead of stdout')
+    .addOption(new Option('--format <format>', 'ndjson can be verified, csv is a table').choices(['ndjson', 'csv']))
+    .option('--since <time>', 'a date, an instant, or a span back such as 24h')
+    .option('--to <time>', 'the same; the end is not included')
   lazily(exported, async () => (await import('./verbs/audit.js')).exportAll)
+  const keys = audit.command('public-key').description('print the keys that checkpoints are signed with')
+  lazily(keys, async () => (await import('./verbs/audit.js')).publicKey)
+  const retention = audit
+    .command('retention')
+    .description('show how many days of history pruning leaves, or set it')
+    .argument('[days]', '35 or more', wholeNumber)
+  lazily(retention, async () => (await import('./verbs/retention.js')).retention)
+  const prune = audit
+    .command('prune')
+    .description('archive and delete old history; what is left still proves everything')
+    .option('--before <time>', 'a span back such as 400d, a date or an instant (as the retention says)')
+  lazily(prune, async () => (await import('./verbs/retention.js')).prune)
+  const erase = audit
+    .command('erase')
+    .description('take a person out of everything that is not in force; this cannot be undone')
+    .requiredOption('--subject <subject>', "an e-mail address, a phone number or a vendor's id such as cus_…")
+  lazily(erase, async () => (await import('./verbs/retention.js')).erase)
 
   const backup = program
     .command('backup')
@@ -476,10 +523,28 @@ function keep(program: Command, lazily: Lazily): void {
     .argument('<file>', 'must not exist yet')
   lazily(backup, async () => (await import('./verbs/backup.js')).backup)
 
-  const db = program.command('db').description('work on the data directory itself, while the server is stopped')
+  const restore = program
+    .command('restore')
+    .description('put a backup in the place of the ledger, while the server is stopped')
+    .argument('<file>', 'a backup')
+  lazily(restore, async () => (await import('./verbs/restore.js')).restore)
+
+  const db = program.command('db').description('work on the data directory itself, and say what only you can know')
   lazily(
     db.command('verify').description('prove the chain and every total against the entries'),
     async () => (await import('./verbs/db.js')).verify,
+  )
+  lazily(
+    db.command('check').description('look at the file, what it stands on, and how to repair it'),
+    async () => (await import('./verbs/db.js')).check,
+  )
+  lazily(
+    db.command('confirm-restore').description('let calls cost money again after a restore'),
+    async () => (await import('./verbs/db.js')).confirmRestore,
+  )
+  lazily(
+    db.command('confirm-clock').description('let calls cost money again after the clock was set'),
+    async () => (await import('./verbs/db.js')).confirmClock,
   )
   lazily(
     db.command('rotate-master-key').description('seal every credential under a new master key'),
@@ -489,6 +554,19 @@ function keep(program: Command, lazily: Lazily): void {
     db.command('reset-admin-token').description('make a new admin token'),
     async () => (await import('./verbs/db.js')).resetAdminToken,
   )
+  const copy = db
+    .command('copy')
+    .description('copy the ledger into an empty PostgreSQL database, or back into a file')
+    .option('--to <url>', 'the database, without a password (DATABASE_URL); with --from: the new file')
+    .option('--to-env <name>', 'take the URL from this environment variable')
+    .option('--from <database>', 'the way back: a URL without a password, or the name of the variable that has it')
+    .option('--dry-run', 'look at both sides and write nothing')
+    .addHelpText(
+      'after',
+      '\nThe password comes from PGPASSWORD, or in the URL of a variable. Stop every server first.\n' +
+        '\nExamples:\n  spendgate db copy --to-env DATABASE_URL\n  spendgate db copy --from DATABASE_URL --to spendgate.db\n',
+    )
+  lazily(copy, async () => (await import('./verbs/db-copy.js')).copy)
 
   const completion = program
     .command('completion')
@@ -506,6 +584,7 @@ const checked =
     if (grammar.test(value)) return value
     throw new InvalidArgumentError(what)
   }
+const milliseconds = checked(/^(?:0|[1-9]\d{0,7})$/, 'Expected milliseconds.')
 const wholeNumber = checked(/^[1-9]\d{0,8}$/, 'Expected a whole number above zero.')
 const port = checked(/^(?:0|[1-9]\d{0,4})$/, 'Expected a port number.')
 const duration = checked(/^\d{1,9}[smhd]$/, 'Expected a span such as 30m, 8h or 7d.')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, Server } from 'node:http'
@@ -10,6 +11,7 @@ import { z } from 'zod'
 import { judge } from '../../policies/index.js'
 import type { AdminDeps } from '../../src/admin/deps.js'
 import { createAdmin } from '../../src/admin/server.js'
+import { archiver } from '../../src/audit/archive.js'
 import type { CallDraft, Ledger, Settlement } from '../../src/contracts/ledger.js'
 import { usd } from '../../src/contracts/money.js'
 import type { SecretParts, Vendor } from '../../src/contracts/vendor.js'
@@ -17,6 +19,7 @@ import { KeyDigest } from '../../src/custody/keys.js'
 import { Vault } from '../../src/custody/seal.js'
 import type { Reach } from '../../src/admin/take-back.js'
 import { Credentials, runtimeOf } from '../../src/engine.js'
+import { publicKeysOf } from '../../src/ledger/checkpoints.js'
 import { openSqlite } from '../../src/ledger/sqlite.js'
 import { Upstream } from '../../src/wire/upstream.js'
 
@@ -100,6 +103,10 @@ export class World {
       onTablesChanged: () => this.tablesChanged++,
       onFault: (fault) => this.faults.push(fault),
       backupDir: join(this.dir, 'backups'),
+      history: {
+        archive: archiver(join(this.dir, 'archive'), () => publicKeysOf(this.ledger)),
+        subject: (text) => createHash('sha256').update(text).digest('hex'),
+      },
       ...(this.reach && { reach: this.reach }),
       ...deps,
     })

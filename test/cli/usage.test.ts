@@ -121,6 +121,12 @@ describe('secrets on the command line', () => {
       '--secret-stdin',
       '--secret-stdin',
       '--secret-stdin',
+      '--webhook-secret-env <name>',
+      '--webhook-secret-env <name>',
+      '--webhook-secret-file <file>',
+      '--webhook-secret-file <file>',
+      '--webhook-secret-stdin',
+      '--webhook-secret-stdin',
     ])
   })
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { StringDecoder } from 'node:string_decoder'
 import { Pool } from 'undici'
 import { agentUrl } from '../agent-url.js'
 import type { Context } from '../context.js'
@@ -127,8 +128,7 @@ class Bridge {
       },
       body: line,
     })
-    const text = await textOf(body)
-    const reply = messageIn(text)
+    const { text, reply } = await readReply(body, String(headers['content-type']), (asked) => this.#answer(asked))
     if (head.method === 'initialize' && typeof headers['mcp-session-id'] === 'string') {
       this.#session = headers['mcp-session-id']
       this.#revision = textAt(reply, 'result', 'protocolVersion')
@@ -165,19 +165,19 @@ function headOf(line: string): Head | null {
   const params = fieldsOf(message.params)
   const name = params.name ?? params.uri
   const revision = fieldsOf(params._meta)['io.modelcontextprotocol/protocolVersion']
+  // The host's answer to a question of the server's: its id is the server's, and nothing is to be said to it.
+  const answers = method === undefined && (message.result !== undefined || message.error !== undefined)
   return {
-    id: typeof id === 'string' || typeof id === 'number' ? id : null,
+    id: !answers && (typeof id === 'string' || typeof id === 'number') ? id : null,
     method: typeof method === 'string' && /^[\x21-\x7e]{1,100}$/.test(method) ? method : '',
     name: typeof name === 'string' ? name : null,
     revision: typeof revision === 'string' && /^[\w.-]{1,40}$/.test(revision) ? revision : null,
   }
 }
 
-/** A JSON object, alone or as the one event of a stream. */
 function messageIn(text: string): Fields | null {
-  const data = /^(?:event:|data:|:)/.test(text) ? text.replace(/^(?!data:).*\n?|^data: ?/gm, '') : text
   try {
-    const value: unknown = JSON.parse(data)
+    const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null
   } catch {
     return null // The caller says that it was no message.
@@ -193,15 +193,35 @@ function textAt(message: Fields | null, part: string, field: string): string | n
 const inHeader = (name: string): string =>
   /^[\x21-\x7e]{1,200}$/.test(name) ? name : `=?base64?${Buffer.from(name).toString('base64')}?=`
 
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
+/**
+ * A reply to its end. On a stream the server may ask something before it answers; what it asks goes to the host as it
+ * comes, because the answer waits for the host's.
+ */
+async function readReply(
+  body: AsyncIterable<Buffer>,
+  mediaType: string,
+  ask: (message: string) => void,
+): Promise<{ readonly text: string; readonly reply: Fields | null }> {
+  const decoder = new StringDecoder('utf8')
+  const streamed = mediaType.startsWith('text/event-stream')
+  let [text, bytes] = ['', 0]
+  let reply: Fields | null = null
+  const take = (event: string): void => {
+    const message = messageIn(event.replace(/^(?!data:).*\n?|^data: ?/gm, ''))
+    if (message !== null && typeof message.method === 'string') ask(JSON.stringify(message))
+    else reply = message ?? reply
+  }
   for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > REPLY_BYTES_MAX) throw new CliFault(Exit.failure, 'the reply is too long')
-    chunks.push(chunk)
+    text += decoder.write(chunk)
+    for (let end = text.indexOf('\n\n'); streamed && end >= 0; end = text.indexOf('\n\n')) {
+      take(text.slice(0, end))
+      text = text.slice(end + 2)
+    }
   }
-  return Buffer.concat(chunks).toString('utf8')
+  if (streamed && text !== '') take(text)
+  return { text, reply: streamed ? reply : messageIn(text) }
 }
 
 function unreached(origin: string, error: unknown): string {

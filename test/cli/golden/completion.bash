@@ -3,12 +3,12 @@ _spendgate() {
   local current=${COMP_WORDS[COMP_CWORD]} at='' words='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${at:+$at }${COMP_WORDS[i]}" in
-      'serve' | 'demo' | 'doctor' | 'init' | 'setup' | 'connect' | 'run' | 'mcp' | 'credential' | 'credential add' | 'credential list' | 'credential show' | 'credential rotate' | 'credential remove' | 'policy' | 'policy add' | 'policy check' | 'policy list' | 'policy show' | 'policy versions' | 'key' | 'key create' | 'key list' | 'key show' | 'key narrow' | 'key revoke' | 'key pending' | 'key run' | 'runs' | 'runs list' | 'runs show' | 'spend' | 'calls' | 'tail' | 'explain' | 'freeze' | 'unfreeze' | 'approvals' | 'approvals list' | 'approvals show' | 'approvals approve' | 'approvals deny' | 'rates' | 'rates show' | 'rates set' | 'rates import' | 'prices' | 'prices show' | 'prices import' | 'prices sync' | 'audit' | 'audit verify' | 'audit export' | 'backup' | 'db' | 'db verify' | 'db rotate-master-key' | 'db reset-admin-token' | 'completion') at="${at:+$at }${COMP_WORDS[i]}" ;;
+      'serve' | 'demo' | 'doctor' | 'init' | 'setup' | 'connect' | 'run' | 'mcp' | 'credential' | 'credential add' | 'credential list' | 'credential show' | 'credential rotate' | 'credential remove' | 'policy' | 'policy add' | 'policy check' | 'policy list' | 'policy show' | 'policy versions' | 'key' | 'key create' | 'key list' | 'key show' | 'key narrow' | 'key revoke' | 'key pending' | 'key run' | 'runs' | 'runs list' | 'runs show' | 'spend' | 'calls' | 'calls list' | 'calls resolve' | 'tail' | 'explain' | 'freeze' | 'unfreeze' | 'approvals' | 'approvals list' | 'approvals show' | 'approvals approve' | 'approvals deny' | 'rates' | 'rates show' | 'rates set' | 'rates import' | 'prices' | 'prices show' | 'prices import' | 'prices sync' | 'reconcile' | 'audit' | 'audit verify' | 'audit export' | 'audit public-key' | 'audit retention' | 'audit prune' | 'audit erase' | 'backup' | 'restore' | 'db' | 'db verify' | 'db check' | 'db confirm-restore' | 'db confirm-clock' | 'db rotate-master-key' | 'db reset-admin-token' | 'db copy' | 'completion') at="${at:+$at }${COMP_WORDS[i]}" ;;
     esac
   done
   case $at in
-    '') words='serve demo doctor init setup connect run mcp credential policy key runs spend calls tail explain freeze unfreeze approvals rates prices audit backup db completion --version --json --url --data-dir --no-color --help' ;;
-    'serve') words='--host --port --admin-host --admin-port --admin-host-names --connect-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --stripe-mcp-upstream --upstream-timeout-ms --drain-ms --unlock --log-level --version --json --url --data-dir --no-color --help' ;;
+    '') words='serve demo doctor init setup connect run mcp credential policy key runs spend calls tail explain freeze unfreeze approvals rates prices reconcile audit backup restore db completion --version --json --url --data-dir --no-color --help' ;;
+    'serve') words='--host --port --admin-host --admin-port --admin-host-names --connect-port --tls-cert --tls-key --insecure-admin --stripe-upstream --twilio-upstream --resend-upstream --stripe-mcp-upstream --upstream-timeout-ms --checkpoints --drain-ms --allow-network-filesystem --reconcile-ms --unlock --log-level --version --json --url --data-dir --no-color --help' ;;
     'demo') words='--stay --version --json --url --data-dir --no-color --help' ;;
     'doctor') words='--client --file --version --json --url --data-dir --no-color --help' ;;
     'init') words='--vendor --daily-cap --customer --sender --recipient --preset --name --policy-file --expires --account-sid --api-key-sid --api-version --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
@@ -17,10 +17,10 @@ _spendgate() {
     'run') words='--key --cap --run --expires --via --version --json --url --data-dir --no-color --help' ;;
     'mcp') words='--vendor --key-file --version --json --url --data-dir --no-color --help' ;;
     'credential') words='add list show rotate remove --version --json --url --data-dir --no-color --help' ;;
-    'credential add') words='--name --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'credential add') words='--name --account-sid --api-key-sid --secret-stdin --secret-env --secret-file --webhook-secret-stdin --webhook-secret-env --webhook-secret-file --version --json --url --data-dir --no-color --help' ;;
     'credential list') words='--version --json --url --data-dir --no-color --help' ;;
     'credential show') words='--version --json --url --data-dir --no-color --help' ;;
-    'credential rotate') words='--account-sid --api-key-sid --secret-stdin --secret-env --secret-file --version --json --url --data-dir --no-color --help' ;;
+    'credential rotate') words='--account-sid --api-key-sid --secret-stdin --secret-env --secret-file --webhook-secret-stdin --webhook-secret-env --webhook-secret-file --version --json --url --data-dir --no-color --help' ;;
     'credential remove') words='--version --json --url --data-dir --no-color --help' ;;
     'policy') words='add check list show versions --version --json --url --data-dir --no-color --help' ;;
     'policy add') words='--version --json --url --data-dir --no-color --help' ;;
@@ -40,7 +40,9 @@ _spendgate() {
     'runs list') words='--key --limit --version --json --url --data-dir --no-color --help' ;;
     'runs show') words='--key --version --json --url --data-dir --no-color --help' ;;
     'spend') words='--by --from --to --version --json --url --data-dir --no-color --help' ;;
-    'calls') words='--key --run --vendor --state --limit --cursor --version --json --url --data-dir --no-color --help' ;;
+    'calls') words='list resolve --version --json --url --data-dir --no-color --help' ;;
+    'calls list') words='--key --run --vendor --state --limit --cursor --csv --version --json --url --data-dir --no-color --help' ;;
+    'calls resolve') words='--outcome --amount --reason --version --json --url --data-dir --no-color --help' ;;
     'tail') words='--key --run --vendor --denied --version --json --url --data-dir --no-color --help' ;;
     'explain') words='--version --json --url --data-dir --no-color --help' ;;
     'freeze') words='--all --key --run --vendor --reason --version --json --url --data-dir --no-color --help' ;;
@@ -58,14 +60,24 @@ _spendgate() {
     'prices show') words='--version --json --url --data-dir --no-color --help' ;;
     'prices import') words='--version --json --url --data-dir --no-color --help' ;;
     'prices sync') words='--credential --confirm --version --json --url --data-dir --no-color --help' ;;
-    'audit') words='verify export --version --json --url --data-dir --no-color --help' ;;
-    'audit verify') words='--version --json --url --data-dir --no-color --help' ;;
-    'audit export') words='--output --version --json --url --data-dir --no-color --help' ;;
+    'reconcile') words='--since --replay --version --json --url --data-dir --no-color --help' ;;
+    'audit') words='verify export public-key retention prune erase --version --json --url --data-dir --no-color --help' ;;
+    'audit verify') words='--checkpoints --public-key --version --json --url --data-dir --no-color --help' ;;
+    'audit export') words='--output --format --since --to --version --json --url --data-dir --no-color --help' ;;
+    'audit public-key') words='--version --json --url --data-dir --no-color --help' ;;
+    'audit retention') words='--version --json --url --data-dir --no-color --help' ;;
+    'audit prune') words='--before --version --json --url --data-dir --no-color --help' ;;
+    'audit erase') words='--subject --version --json --url --data-dir --no-color --help' ;;
     'backup') words='--version --json --url --data-dir --no-color --help' ;;
-    'db') words='verify rotate-master-key reset-admin-token --version --json --url --data-dir --no-color --help' ;;
+    'restore') words='--version --json --url --data-dir --no-color --help' ;;
+    'db') words='verify check confirm-restore confirm-clock rotate-master-key reset-admin-token copy --version --json --url --data-dir --no-color --help' ;;
     'db verify') words='--version --json --url --data-dir --no-color --help' ;;
+    'db check') words='--version --json --url --data-dir --no-color --help' ;;
+    'db confirm-restore') words='--version --json --url --data-dir --no-color --help' ;;
+    'db confirm-clock') words='--version --json --url --data-dir --no-color --help' ;;
     'db rotate-master-key') words='--version --json --url --data-dir --no-color --help' ;;
     'db reset-admin-token') words='--version --json --url --data-dir --no-color --help' ;;
+    'db copy') words='--to --to-env --from --dry-run --version --json --url --data-dir --no-color --help' ;;
     'completion') words='--version --json --url --data-dir --no-color --help' ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
