@@ -22,7 +22,24 @@ const verbs = {
   test: () => check() || vitest(rest),
   bench: () => run(process.execPath, ['dist/bench/index.js', ...rest]),
   // Longer campaigns; `npm test` has a small gate of each.
-  crash: () => vitest(['test/crash'], { SPENDGATE_CRASH_CYCLES: process.env.SPENDGATE_CRASH_CYCLES ?? '1000' }),
+  'test:crash': () =>
+    vitest(['test/crash/kill.test.ts'], {
+      SPENDGATE_CRASH_CYCLES: option('cycles') ?? process.env.SPENDGATE_CRASH_CYCLES ?? '1000',
+      SPENDGATE_CRASH_STORE: option('store') ?? process.env.SPENDGATE_CRASH_STORE ?? 'sqlite',
+    }),
+  'test:revoke': () =>
+    vitest(['test/pipeline/revoke-storm.test.ts'], { SPENDGATE_REVOKES: option('revokes') ?? '1000' }),
+  'test:sim': () =>
+    vitest(['test/sim/gate.test.ts'], {
+      SPENDGATE_SIM_SCHEDULES: option('schedules') ?? '10000',
+      // Other schedules each time; --first N plays the same ones again.
+      SPENDGATE_SIM_FIRST: option('first') ?? String(Math.floor(Date.now() / 1000)),
+      ...(option('seed') === undefined ? {} : { SPENDGATE_SIM_SEED: option('seed') }),
+      ...(rest.includes('--trace') ? { SPENDGATE_SIM_TRACE: '1' } : {}),
+    }),
+  // Names of parts after `--`, as docs/mutation.md has them; none for all.
+  'test:mutation': () => run(process.execPath, ['test/mutation/run.mjs', ...rest]),
+  'test:soak': () => vitest(['test/soak'], { SPENDGATE_SOAK_CALLS: option('calls') ?? '1000000' }),
   fuzz: () =>
     vitest(['test/wire', 'test/policies'], { SPENDGATE_FUZZ_RUNS: process.env.SPENDGATE_FUZZ_RUNS ?? '100000' }),
   'vendor-tables': () => run(process.execPath, ['scripts/vendor-tables.mjs']),
@@ -108,6 +125,12 @@ function newestIn(path) {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))))
+}
+
+/** What follows `--name` on the command line. */
+function option(name) {
+  const at = rest.indexOf(`--${name}`)
+  return at < 0 ? undefined : rest[at + 1]
 }
 
 function vitest(args, env) {

@@ -97,6 +97,11 @@ interface Area {
 }
 
 const CONTRACTS = isIn('src/contracts')
+function ofVendor(target: string, _kind: Import['kind'], path: string): boolean {
+  if (path === 'vendors/index.ts') return isIn('vendors', 'src/contracts')(target)
+  const shared = isIn('vendors/table.ts')
+  return CONTRACTS(target) || shared(target) || isIn(path.split('/').slice(0, 2).join('/'))(target)
+}
 const AREAS: readonly Area[] = [
   {
     name: 'contracts',
@@ -113,13 +118,17 @@ const AREAS: readonly Area[] = [
     instead: 'A rule sees a Call and a Usage and nothing else: put what it needs into src/contracts.',
   },
   {
+    name: "a vendor's records",
+    holds: (path) => /^vendors\/[^/]+\/(?:records|movements)[^/]*\.ts$/.test(path),
+    own: ofVendor,
+    // Only what the operator or a timer asks for reads through the vendor's own client, and no call waits for it.
+    packages: ['stripe', 'twilio'],
+    instead: 'The client of the vendor itself and nothing else: its records are read as it means them to be.',
+  },
+  {
     name: 'vendors',
     holds: isIn('vendors'),
-    own: (target, _kind, path) => {
-      if (path === 'vendors/index.ts') return isIn('vendors', 'src/contracts')(target)
-      const shared = isIn('vendors/table.ts')
-      return CONTRACTS(target) || shared(target) || isIn(path.split('/').slice(0, 2).join('/'))(target)
-    },
+    own: ofVendor,
     packages: ['libphonenumber-js'],
     instead: 'A vendor knows its own facts: take what it needs through the Question, or answer with a LookUp.',
   },
@@ -179,6 +188,7 @@ describe('who may import what', () => {
     expect(bad('src/surfaces/rest.ts', "const a = await import('../../policies/index.js')\n")).toHaveLength(1)
     expect(bad('vendors/stripe/index.ts', "import { x } from '../twilio/index.js'\n")).toHaveLength(1)
     expect(bad('vendors/stripe/index.ts', "import {\n  type A,\n  b,\n} from 'stripe'\n")).toHaveLength(1)
+    expect(bad('vendors/stripe/records.ts', "import type { Stripe } from 'stripe'\n")).toEqual([])
     expect(bad('policies/rules/rate.ts', "export * from '../../src/clock.js'\n")).toHaveLength(1)
     expect(bad('src/contracts/call.ts', "import type { Engine } from '../engine.js'\n")).toHaveLength(1)
     expect(bad('src/demo/stage.ts', "import { startStripe } from '../../fixtures/simulators/index.js'\n")).toHaveLength(

@@ -73,8 +73,8 @@ const LOST: readonly Lost[] = [
   {
     what: 'a reply that is cut off but says it is whole',
     plan: (applies) => ({ do: 'truncate', applies }),
-    status: 200,
-    code: null,
+    status: 502,
+    code: 'upstream_unavailable',
   },
   {
     what: 'a reply in an encoding nobody asked for',

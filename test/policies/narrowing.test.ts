@@ -148,6 +148,7 @@ const verdict = (policy: Policy, asked: Call, spent: string, calls: number): str
 
 describe('a narrowing never widens', () => {
   test('whatever passes under the narrowed policy passes under the original', () => {
+    let judged = 0
     let passed = 0
     fc.assert(
       fc.property(
@@ -160,6 +161,7 @@ describe('a narrowing never widens', () => {
           const original = policyOf(base)
           const narrowed = policyOf(base, ...patches)
           for (const asked of calls) {
+            judged += 1
             if (verdict(narrowed, asked, spent, recent) === 'deny') continue
             passed += 1
             expect(verdict(original, asked, spent, recent)).not.toBe('deny')
@@ -172,7 +174,7 @@ describe('a narrowing never widens', () => {
       { numRuns: 1_200, seed: 20261121 },
     )
     // The property says something only where calls pass.
-    expect(passed).toBeGreaterThan(500)
+    expect(passed / judged).toBeGreaterThan(0.05)
   })
 
   test('and the order of narrowings makes no difference', () => {
@@ -241,6 +243,39 @@ describe('a narrowed policy', () => {
     }).vendors.get('stripe')!
     expect(stripe.customers!.entries).toEqual(['cus_B'])
     expect([...stripe.permit]).toEqual(['routing'])
+  })
+  test('allows only the endpoints that every part allows', () => {
+    const stripe = policyOf(
+      { vendors: { stripe: { endpoints: { allow: ['GET /v1/*', 'POST /v1/refunds'] } } } },
+      { vendors: { stripe: { endpoints: { allow: ['GET /v1/charges', 'POST /v1/*'] } } } },
+      { vendors: { stripe: { max_amount_usd: '5.00' } } },
+    ).vendors.get('stripe')!
+    const asked = ['GET /v1/charges', 'GET /v1/refunds', 'POST /v1/refunds', 'POST /v1/charges']
+    expect(asked.filter((endpoint) => stripe.allows(endpoint))).toEqual(['GET /v1/charges', 'POST /v1/refunds'])
+  })
+  test('keeps a permit only where no part that speaks of them leaves it out', () => {
+    const permit = (...patches: object[]): string[] => [
+      ...policyOf(base, ...patches.map((each) => ({ vendors: { stripe: each } }))).vendors.get('stripe')!.permit,
+    ]
+    expect(permit({})).toEqual(['routing', 'future_spend'])
+    expect(permit({ max_amount_usd: '5.00' }, { permit: ['routing'] })).toEqual(['routing'])
+    expect(permit({ permit: [] })).toEqual([])
+  })
+  test('opens nothing where the document says nothing', () => {
+    const bare = policyOf({ vendors: { stripe: {} } }).vendors.get('stripe')!
+    expect([...bare.permit]).toEqual([])
+    expect(bare.allows('GET /v1/charges')).toBe(false)
+    expect(bare.denies('GET /v1/charges')).toBe(false)
+    expect([bare.beneficiaries, bare.accounts, bare.callbackHosts].map(({ entries }) => entries)).toEqual([[], [], []])
+    expect([bare.customers, bare.currencies, bare.recipients, bare.senders, bare.maxAmount]).toEqual(
+      Array(5).fill(undefined),
+    )
+  })
+  test('enforces as soon as one part says so', () => {
+    const enforces = (mode: string | undefined, ...patches: object[]): boolean =>
+      policyOf(mode === undefined ? {} : { mode }, ...patches).enforce
+    expect([enforces(undefined), enforces('enforce'), enforces('observe')]).toEqual([true, true, false])
+    expect([enforces('observe', {}), enforces('observe', {}, { mode: 'enforce' })]).toEqual([false, true])
   })
   test('unites what is denied', () => {
     const stripe = policyOf(

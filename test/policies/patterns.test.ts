@@ -45,6 +45,37 @@ test('patterns overlap exactly when some text matches both', () => {
   )
 })
 
+describe('of all short patterns', () => {
+  const upTo = (alphabet: string, length: number): string[] => {
+    const all = ['']
+    for (let i = 0; all[i] !== undefined && all[i]!.length < length; i++)
+      all.push(...[...alphabet].map((letter) => all[i] + letter))
+    return all
+  }
+  // Four characters hold whatever can go wrong between two stars; six are enough for two such patterns to meet.
+  const patterns = upTo('ab*', 4)
+  const texts = upTo('ab', 6)
+  const matched = patterns.map((p) => new Set(texts.filter((t) => reference(p, t))))
+
+  test('each matches the texts it should, from an offset too', () => {
+    const faults = patterns.flatMap((p, i) => {
+      const matches = glob(p)
+      return texts.filter((t) => {
+        const expected = matched[i]!.has(t)
+        return matches(t) !== expected || matches(`ba${t}`, 2) !== expected
+      })
+    })
+    expect(faults).toEqual([])
+  })
+
+  test('each two overlap if they share a text', () => {
+    const faults = patterns.flatMap((a, i) =>
+      patterns.filter((b, j) => overlap(a, b) !== [...matched[i]!].some((t) => matched[j]!.has(t))).map((b) => [a, b]),
+    )
+    expect(faults).toEqual([])
+  })
+})
+
 test('a pattern made to backtrack costs no more than its length times the text', () => {
   expect(glob(`${'*a'.repeat(200)}*b`)('a'.repeat(20_000))).toBe(false)
 })
@@ -86,6 +117,48 @@ describe('what two lists share', () => {
       }),
     )
   })
+})
+
+test('an address is one address, and stars in it stand for a part of it', () => {
+  const list = allowlist(['*@acme.com', 'cus_*'])
+  expect(list.entries).toEqual(['*@acme.com', 'cus_*'])
+  expect(['a@acme.com', 'A.B+c@ACME.com', 'cus_1'].map(list.has)).toEqual([true, true, true])
+  expect(
+    [
+      'x@evil.com,a@acme.com',
+      'x@evil.com a@acme.com',
+      'x@evil.com;a@acme.com',
+      'a@b@acme.com',
+      '<a@acme.com',
+      '"a"@acme.com',
+      '(a)@acme.com',
+      'a\\@acme.com',
+      '@acme.com',
+      'a@acme.com ',
+      '\ta@acme.com',
+      'acus_1',
+    ].filter(list.has),
+  ).toEqual([])
+  expect(allowlist(['*']).has('anything, at@all')).toBe(true)
+  expect(['a@b c', ' a@b'].filter(allowlist(['*@*']).has)).toEqual([])
+})
+
+test('an endpoint matches exactly, by a star in it, or with any method', () => {
+  const list = endpointMatcher(['GET /v1/charges', 'GET /v1/refunds/*', '* /v1/payouts', '*/v1/odd'])
+  const listed = ['GET /v1/charges', 'GET /v1/refunds/re_1', 'POST /v1/payouts', 'DELETE /v1/odd']
+  expect(listed.filter(list)).toEqual(listed)
+  expect(['POST /v1/charges', 'GET /v1/refunds', 'POST /v1/payouts/po_1', 'GET /v1/charges/x'].filter(list)).toEqual([])
+  expect(endpointMatcher([])('GET /v1/charges')).toBe(false)
+})
+
+test('what is denied is denied with any method, by a star, and for every id that an alias leaves open', () => {
+  expect(denyMatcher([])('POST /v1/charges/{charge}/refund')).toBe(false)
+  const denies = denyMatcher(['* /v1/charges/*/refund', 'POST /v1/a/x/b/y'])
+  expect(denies('POST /v1/charges/{charge}/refund')).toBe(true)
+  expect(denies('POST /v1/a/{one}/b/{other}')).toBe(true)
+  expect(denies('GET /v1/a/{one}/b/{other}')).toBe(false)
+  expect(denies('POST /v1/a/{one}/c/{other}')).toBe(false)
+  expect(denies('POST /v1/a/z/b/y')).toBe(false)
 })
 
 test('an address is compared without regard to case, an id with it', () => {

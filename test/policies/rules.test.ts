@@ -155,9 +155,32 @@ describe('when several rules apply, the order of the contract decides who speaks
       },
     ],
   ]
-  test('one after the other, as each is mended', () => {
+  const speakers: Readonly<Record<string, string>> = {
+    key_revoked: 'standing',
+    key_expired: 'standing',
+    key_frozen: 'standing',
+    operation_not_allowed: 'endpoints (test@1)',
+    effect_not_permitted: 'effects (test@1)',
+    rate_limited: 'rate (test@1)',
+    account_not_allowed: 'accounts (test@1)',
+    customer_not_allowed: 'customers (test@1)',
+    recipient_not_allowed: 'recipients (test@1)',
+    sender_not_allowed: 'senders (test@1)',
+    beneficiary_not_allowed: 'beneficiaries (test@1)',
+    url_not_allowed: 'urls (test@1)',
+    currency_not_allowed: 'currencies (test@1)',
+    reason_required: 'reason (test@1)',
+    amount_unknown: 'amount-known',
+    amount_over_limit: 'max-amount (test@1)',
+    run_cap_exceeded: 'budgets[0] (test@1)',
+    daily_cap_exceeded: 'daily-cap (test@1)',
+    budget_exceeded: 'budgets[1] (test@1)',
+    idempotency_mismatch: 'idempotency',
+  }
+  test('one after the other, as each is mended, each under its name', () => {
     for (const [code, mended] of steps) {
-      expect(denialOf(call, state, strict)?.code).toBe(code)
+      const denial = denialOf(call, state, strict)
+      expect([denial?.code, denial?.rule]).toEqual([code, speakers[code]])
       mended()
     }
     expect(judge.decide(call, state, [strict])).toEqual({ verdict: 'allow', denial: null })
@@ -216,6 +239,34 @@ describe('sentences', () => {
     )
     expect(new Set([of(['cus_B']), of(null), of([]), messageOf(refund(), stripe)]).size).toBe(1)
   })
+  test('a call whose effects nobody named is tied to a customer like a write', () => {
+    expect(denialOf(refund({ effects: [] }), usage(), stripe)?.code).toBe('customer_not_allowed')
+    expect(denialOf(refund({ effects: ['read'], quote: { basis: 'free' } }), usage(), stripe)).toBeNull()
+  })
+  test('a foreign recipient or sender is named as what it is', () => {
+    const policy = policyOf(open({ recipients: ['+1415*'], senders: ['+14155550100'] }))
+    expect(messageOf(refund({ subjects: { recipients: ['+44'], senders: ['+44'] } }), policy)).toBe(
+      'This call cannot be tied to a recipient that policy test@1 lists (vendors.stripe.recipients). Do not retry.',
+    )
+    expect(messageOf(refund({ subjects: { recipients: ['+14155550199'], senders: ['+44'] } }), policy)).toBe(
+      'This call cannot be tied to a sender that policy test@1 lists (vendors.stripe.senders). Do not retry.',
+    )
+  })
+  test('a reason of nothing but spaces is none', () => {
+    const policy = policyOf(open({}, { require_reason: true }))
+    const codes = [null, '', ' \t', 'ticket 7'].map((reason) => denialOf(refund({ reason }), usage(), policy)?.code)
+    expect(codes).toEqual(['reason_required', 'reason_required', 'reason_required', undefined])
+  })
+  test('an operator who gave no reason is not quoted', () => {
+    const policy = policyOf(open())
+    const key = { ...usage().keys[0]!, revokedAt: NOW }
+    expect(messageOf(refund(), policy, usage({ keys: [key] }))).toBe(
+      'key_1 (bot) was revoked at 2026-11-21T09:00:00.000Z. Do not retry.',
+    )
+    expect(messageOf(refund(), policy, usage({ frozen: { scope: 'all', at: NOW, reason: null } }))).toBe(
+      'Frozen by the operator since 2026-11-21T09:00:00.000Z (scope: all). Do not retry.',
+    )
+  })
   test('an amount over the limit names both', () => {
     expect(messageOf(refund({ subjects: { customers: ['cus_A'] } }), stripe)).toBe(
       'USD 10.00 is over the limit of USD 5.00 a call (policy support-refunds@1, vendors.stripe.max_amount_usd). Do not retry.',
@@ -239,6 +290,41 @@ describe('sentences', () => {
       'A quantity of 4 is over the limit of 3 a call (policy test@1, vendors.stripe.future.quantity_max). Do not retry.',
     )
     expect(messageOf(link(3n), policy)).toBeUndefined()
+    expect([null, 4n].map((many) => denialOf(link(many), usage(), policy)?.rule)).toEqual([
+      'bounded (test@1)',
+      'quantity (test@1)',
+    ])
+    const boundedOnly = policyOf(open({ permit: ['future_spend'], future: { bounded_only: true } }))
+    expect(messageOf(link(null), boundedOnly)).toContain('(vendors.stripe.future.bounded_only)')
+    expect(messageOf(link(1_000n), boundedOnly)).toBeUndefined()
+    expect(messageOf(link(null), policyOf(open({ permit: ['future_spend'] })))).toBeUndefined()
+  })
+  test('a denied route is named, and which other route of the operation it is denied as', () => {
+    const policy = policyOf({
+      vendors: { stripe: { endpoints: { allow: ['* *'], deny: ['POST /v1/refunds', '* /v1/charges/*/refund'] } } },
+    })
+    expect(messageOf(refund(), policy)).toBe(
+      'POST /v1/refunds is denied by policy test@1 (vendors.stripe.endpoints.deny). Do not retry.',
+    )
+    const alias = refund({ endpoint: 'POST /v1/other', aliases: ['POST /v1/free', 'POST /v1/charges/{charge}/refund'] })
+    expect(messageOf(alias, policy)).toBe(
+      'POST /v1/other is denied by policy test@1 as POST /v1/charges/{charge}/refund, another route of the same ' +
+        'operation (vendors.stripe.endpoints.deny). Do not retry.',
+    )
+  })
+  test('what is held is taken off what is left', () => {
+    const policy = policyOf(open({}, { daily_cap_usd: '100.00' }))
+    const budgets = judge.budgets([level(policy)], { vendor: 'stripe', credentialId: null, direction: 'out' }, NOW)
+    expect(messageOf(refund(), policy, usage({}, budgets, '60.00', '35.00'))).toContain(
+      'USD 60.00 spent, USD 35.00 held, USD 5.00 left, resets 2026-11-22T00:00:00.000Z.',
+    )
+  })
+  test('a cap that no day ends says so', () => {
+    const policy = policyOf(open({}, { budgets: [{ per: 'run', cap_usd: '5.00' }] }))
+    const budgets = judge.budgets([level(policy)], { vendor: 'stripe', credentialId: null, direction: 'out' }, NOW)
+    expect(messageOf(refund(), policy, usage({}, budgets))).toMatch(
+      /USD 5\.00 left, it does not reset\. Do not retry\.$/,
+    )
   })
   test('an endpoint is named with the policy that does not list it', () => {
     expect(messageOf(refund({ vendor: 'twilio' }), stripe)).toBe(
@@ -278,6 +364,9 @@ describe('sentences', () => {
     const message = messageOf(refund({ subjects: { accounts: [`acct\n\u202e${'x'.repeat(500)}`] } }), policy)!
     expect(message).toMatch(/^acct\?\?x+\.\.\. is not an account/)
     expect(message.length).toBeLessThan(300)
+    const shown = (length: number) => messageOf(refund({ subjects: { accounts: ['x'.repeat(length)] } }), policy)!
+    expect(shown(120)).toMatch(/^x{120} is not an account/)
+    expect(shown(121)).toMatch(/^x{120}\.\.\. is not an account/)
   })
   test('only a rate limit says when to retry', () => {
     const policy = policyOf(open({}, { rate_limit: { per_minute: 5 } }))
@@ -355,6 +444,90 @@ describe('a key that observes below one that enforces', () => {
       verdict: 'deny',
       denial: { rule: 'enforced' },
     })
+  })
+})
+
+describe('a URL among the parameters', () => {
+  const policy = policyOf(open({ callback_hosts: ['hooks.acme.com', '*.acme.dev', 'odd.acme.com:8443'] }))
+  const passes = (url: string): boolean => denialOf(refund({ subjects: { urls: [url] } }), usage(), policy) === null
+  test.each([
+    ['https://hooks.acme.com', true],
+    ['https://hooks.acme.com/a?b=c#d', true],
+    ['HTTPS://Hooks.ACME.com/', true],
+    ['http://hooks.acme.com:80/', true],
+    ['https://hooks.acme.com:443/', true],
+    ['ws://hooks.acme.com:80/', true],
+    ['wss://hooks.acme.com:443/', true],
+    ['wss://a.b.acme.dev', true],
+    ['https://odd.acme.com:8443/', true],
+    ['https://odd.acme.com/', false],
+    ['https://hooks.acme.com:80/', false],
+    ['http://hooks.acme.com:443/', false],
+    ['ws://hooks.acme.com:443/', false],
+    ['wss://hooks.acme.com:80/', false],
+    ['https://evil.example/', false],
+    ['https://evil.example/https://hooks.acme.com/', false],
+    ['evil:https://hooks.acme.com/', false],
+    ['https://user@hooks.acme.com/', false],
+    ['https://hooks.acme.com\\@evil.example/', false],
+    ['https://hooks.acme.com/ ', false],
+    ['https://hooks.acme.com/\u00e9', false],
+    ['//hooks.acme.com/', false],
+    ['ftp://hooks.acme.com/', false],
+    ['', false],
+  ])('%j is for a listed host: %s', (url, listed) => expect(passes(url)).toBe(listed))
+
+  test('of which the host is not certain is refused under patterns too, and shown', () => {
+    expect(messageOf(refund({ subjects: { urls: ['mailto:a@a.acme.dev'] } }), policy)).toBe(
+      '"mailto:a@a.acme.dev" is not a plain absolute URL of http, https, ws or wss, so its host is not certain. ' +
+        'Do not retry.',
+    )
+    expect(messageOf(refund({ subjects: { urls: ['https://evil.example/'] } }), policy)).toBe(
+      'evil.example is not a host that policy test@1 lists (vendors.stripe.callback_hosts). Do not retry.',
+    )
+    expect(messageOf(refund({ subjects: { urls: null } }), policy)).toBe(
+      'A URL of this call could not be read, and policy test@1 allows only listed hosts ' +
+        '(vendors.stripe.callback_hosts). Do not retry.',
+    )
+  })
+})
+
+describe('an identical write', () => {
+  const guarded = policyOf(open({}, { duplicate_guard: { within: '10m' } }))
+  const MINUTES = 60_000
+  const before = (minutes: number): Partial<Usage> => ({
+    duplicate: { callId: 'call_7', at: NOW - minutes * MINUTES },
+  })
+  const codeOf = (state: Partial<Usage>, call = refund(), policy = guarded): string | undefined =>
+    denialOf(call, usage(state), policy)?.code
+
+  test('is refused until the time has passed, and told which one came before', () => {
+    expect(messageOf(refund(), guarded, usage(before(2)))).toBe(
+      'refunds.create was sent with exactly these parameters 120 s ago in this run (call_7), ' +
+        'and policy test allows an identical write only after 600 s. Do not retry.',
+    )
+    expect([codeOf(before(0)), codeOf(before(9.999)), codeOf(before(10)), codeOf(before(11))]).toEqual([
+      'duplicate_call',
+      'duplicate_call',
+      undefined,
+      undefined,
+    ])
+  })
+  test('is refused in the name of its rule', () => {
+    expect(denialOf(refund(), usage(before(2)), guarded)?.rule).toBe('duplicate (test@1)')
+  })
+  test('passes where no policy asks, or none came before', () => {
+    expect(codeOf(before(2), refund(), policyOf(open()))).toBeUndefined()
+    expect(codeOf({ duplicate: null })).toBeUndefined()
+  })
+  test('is none when it only reads, and is one when it does anything beside', () => {
+    expect(codeOf(before(2), refund({ effects: ['read'] }))).toBeUndefined()
+    expect(codeOf(before(2), refund({ effects: ['read', 'spend'] }))).toBe('duplicate_call')
+  })
+  test('is none as a retry under its own idempotency key, if what it repeats was let through', () => {
+    const earlier = { callId: 'call_7', sameRequest: true, stands: true }
+    expect(codeOf({ ...before(2), earlier })).toBeUndefined()
+    expect(codeOf({ ...before(2), earlier: { ...earlier, stands: false } })).toBe('duplicate_call')
   })
 })
 

@@ -7,6 +7,7 @@ import { resendClient, stripeClient, twilioClient } from '../../fixtures/simulat
 import { readConfig } from '../../src/config.js'
 import { parseUsd } from '../../src/contracts/money.js'
 import { startServer } from '../../src/main.js'
+import { agrees } from '../helpers/agreement.js'
 import { REAL, type Answer, type IssuedKey, type World } from '../helpers/world.js'
 import {
   allCalls,
@@ -49,6 +50,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   expect((await books(world)).held).toBe('0.00')
+  await agrees(world)
   await world.close()
   vi.restoreAllMocks()
 })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readForm, type Tree, type TreeMap } from '../../fixtures/simulators/form.js'
-import { EMPTY, Form, parseForm } from '../../src/wire/form.js'
-import { LONG, runs } from './runs.js'
+import { EMPTY, Form, parseForm, type ParseFault } from '../../src/wire/form.js'
+import { LONG, runs, times } from './runs.js'
 
 const accepted = (text: string, repeats?: readonly string[]): Form => {
   const form = parseForm(text, repeats)
@@ -62,6 +62,16 @@ describe('what is accepted', () => {
     ['DateSent>=2026-01-01', [['DateSent>', '2026-01-01']]],
     ['url=https://a.example/b?c=d', [['url', 'https://a.example/b?c=d']]],
     ['metadata[9999]=x', [['metadata[9999]', 'x']]],
+    ['metadata[a1]=x', [['metadata[a1]', 'x']]],
+    ['metadata[1a]=x', [['metadata[1a]', 'x']]],
+    [
+      'a[b][]=1&a[b][]=2',
+      [
+        ['a[b][]', '1'],
+        ['a[b][]', '2'],
+      ],
+    ],
+    [`a[${'x'.repeat(100)}]=1`, [[`a[${'x'.repeat(100)}]`, '1']]],
   ])('%s', (text, entries) => {
     expect(accepted(text).entries()).toEqual(entries)
   })
@@ -92,6 +102,9 @@ describe('what is refused', () => {
       [
         '&',
         'a',
+        'ab',
+        'ab&c=1',
+        'a=1&bc',
         'a=1&',
         '&a=1',
         'a=1&&b=2',
@@ -167,6 +180,38 @@ describe('what is refused', () => {
     for (const text of texts) expect([text, refused(text)]).toEqual([text, code])
   })
 
+  test('a name that repeats and is a map or a list as well, although the operation says that it repeats', () => {
+    for (const text of ['M[a]=1&M=2', 'M=1&M[a]=2', 'M[]=1&M=2', 'M=1&M=2&M[]=3', 'M[0]=1&M=2'])
+      expect([text, (parseForm(text, ['M']) as ParseFault).code]).toEqual([text, 'request_ambiguous'])
+  })
+
+  test('the sentence says how the name was used before', () => {
+    const said = (text: string): string => (parseForm(text) as ParseFault).message
+    expect([said('a[b]=1&a=2'), said('a[b][c]=1&a[b]=2')]).toEqual([
+      '«a» is both a value and a map.',
+      '«a[b]» is both a value and a map.',
+    ])
+    expect([said('a[]=1&a=2'), said('a[0]=1&a=2'), said('a[b][0]=1&a[b]=2')]).toEqual([
+      '«a» is both a value and a list.',
+      '«a» is both a value and a list.',
+      '«a[b]» is both a value and a list.',
+    ])
+    expect([said('a=1&a=2'), said('a[b]=1&a[b]=2')]).toEqual([
+      '«a» stands more than once.',
+      '«a[b]» stands more than once.',
+    ])
+  })
+
+  test('of a long name the sentence shows sixty characters', () => {
+    const shown = (length: number): string =>
+      /x+/.exec((parseForm(`1${'x'.repeat(length - 1)}=1`) as ParseFault).message)![0]
+    expect([shown(59), shown(60), shown(61), shown(500)].map((x) => x.length + 1)).toEqual([59, 60, 60, 60])
+    expect((parseForm(`1${'x'.repeat(59)}=1`) as ParseFault).message).toBe(
+      `«1${'x'.repeat(59)}» is not a parameter name.`,
+    )
+    expect((parseForm('%C3%A9%07=1') as ParseFault).message).toBe('«??» is not a parameter name.')
+  })
+
   test('a fault names what it found, in printable characters and not too long', () => {
     const fault = parseForm(`${'x'.repeat(500)}\u0007%=1`)
     expect(fault).toMatchObject({ code: 'request_malformed' })
@@ -175,12 +220,13 @@ describe('what is refused', () => {
 })
 
 describe('reading a form', () => {
-  const form = accepted(
-    'amount=5&expand[]=a&expand[]=b&items[1][price]=q&items[0][price]=p&items[0][m][k]=v&card[number]=4&card[exp][y]=27&list[1]=y&list[0]=x',
-  )
+  const form = () =>
+    accepted(
+      'amount=5&expand[]=a&expand[]=b&items[1][price]=q&items[0][price]=p&items[0][m][k]=v&card[number]=4&card[exp][y]=27&list[1]=y&list[0]=x',
+    )
 
   test('scalars by their full name', () => {
-    expect([form.get('amount'), form.get('card[exp][y]'), form.get('card'), form.get('nothing')]).toEqual([
+    expect([form().get('amount'), form().get('card[exp][y]'), form().get('card'), form().get('nothing')]).toEqual([
       '5',
       '27',
       undefined,
@@ -188,10 +234,32 @@ describe('reading a form', () => {
     ])
   })
 
+  test('of a name that repeats the first', () => {
+    expect(accepted('M=a&M=b', ['M']).get('M')).toBe('a')
+  })
+
+  test('a list holds what has its very name, a number and nothing behind it', () => {
+    const lists = accepted(
+      'list[10]=k&list[9]=j&card[3]=4&list2[0]=n&deep[0][a]=1&deep[1]=x&part[2][a]=5&words[a]=1&words[b][0]=2' +
+        '&many[10][a]=k&many[9][a]=j&map[k][0][a]=1',
+    )
+    expect(lists.all('list')).toEqual(['j', 'k'])
+    expect(lists.all('deep')).toEqual(['x'])
+    expect([lists.all('words'), lists.all('lis')]).toEqual([[], []])
+    const elements = (name: string) => lists.list(name).map((each) => each.entries())
+    expect(elements('deep')).toEqual([[['a', '1']]])
+    expect(elements('many')).toEqual([[['a', 'j']], [['a', 'k']]])
+    expect([elements('list'), elements('map'), elements('words')]).toEqual([[], [], []])
+  })
+
   test('lists in the order of their numbers', () => {
-    expect(form.all('expand')).toEqual(['a', 'b'])
-    expect(form.all('list')).toEqual(['x', 'y'])
-    expect(form.list('items').map((item) => item.entries())).toEqual([
+    expect(form().all('expand')).toEqual(['a', 'b'])
+    expect(form().all('list')).toEqual(['x', 'y'])
+    expect(
+      form()
+        .list('items')
+        .map((item) => item.entries()),
+    ).toEqual([
       [
         ['price', 'p'],
         ['m[k]', 'v'],
@@ -201,17 +269,17 @@ describe('reading a form', () => {
   })
 
   test('maps, and what is inside them', () => {
-    expect(form.map('card').entries()).toEqual([
+    expect(form().map('card').entries()).toEqual([
       ['number', '4'],
       ['exp[y]', '27'],
     ])
-    expect(form.map('card').map('exp').get('y')).toBe('27')
-    expect(form.map('nothing').entries()).toEqual([])
+    expect(form().map('card').map('exp').get('y')).toBe('27')
+    expect(form().map('nothing').entries()).toEqual([])
   })
 
   test('names once each, without brackets', () => {
-    expect(form.names()).toEqual(['amount', 'expand', 'items', 'card', 'list'])
-    expect([form.has('card'), form.has('amount'), form.has('car'), form.has('nothing')]).toEqual([
+    expect(form().names()).toEqual(['amount', 'expand', 'items', 'card', 'list'])
+    expect([form().has('card'), form().has('amount'), form().has('car'), form().has('nothing')]).toEqual([
       true,
       true,
       false,
@@ -409,11 +477,11 @@ describe('every accepted form has one reading', () => {
       )
       const started = performance.now()
       for (const text of [
-        '['.repeat(200_000),
-        `a${'[a]'.repeat(60_000)}=1`,
-        '%'.repeat(200_000),
-        `a=${'%41'.repeat(80_000)}`,
-        '&'.repeat(200_000),
+        '['.repeat(times(200_000)),
+        `a${'[a]'.repeat(times(60_000))}=1`,
+        '%'.repeat(times(200_000)),
+        `a=${'%41'.repeat(times(80_000))}`,
+        '&'.repeat(times(200_000)),
       ])
         parseForm(text)
       expect(performance.now() - started).toBeLessThan(2000)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseJson } from '../../src/wire/json.js'
-import { LONG, runs } from './runs.js'
+import { LONG, runs, times } from './runs.js'
 
 const code = (text: string): string => {
   const parsed = parseJson(text)
@@ -19,6 +19,7 @@ describe('what is accepted', () => {
     ['""', ''],
     ['"\\u0041\\n\\"\\/"', 'A\n"/'],
     ['"\\ud83d\\ude00"', '😀'],
+    ['"a b"', 'a b'],
     ['"\u2028"', '\u2028'],
     ['[]', []],
     ['\r\n\t[ 1 , [ ] , { } ]', [1, [], {}]],
@@ -32,6 +33,9 @@ describe('what is accepted', () => {
   test('32 levels, and not one more', () => {
     expect(code('['.repeat(32) + '1' + ']'.repeat(32))).toBe('accepted')
     expect(code('['.repeat(33) + '1' + ']'.repeat(33))).toBe('request_malformed')
+    expect(code('{"a":'.repeat(32) + '1' + '}'.repeat(32))).toBe('accepted')
+    expect(code('{"a":'.repeat(33) + '1' + '}'.repeat(33))).toBe('request_malformed')
+    expect(code('{"a":['.repeat(17) + '1' + ']}'.repeat(17))).toBe('request_malformed')
   })
 })
 
@@ -99,6 +103,7 @@ describe('what is refused', () => {
     '"a',
     "'a'",
     '"\\',
+    '"\\q\\""',
   ])('a string that is none: %j', (text) => {
     expect(code(text)).toBe('request_malformed')
   })
@@ -123,6 +128,7 @@ describe('what is refused', () => {
     '{"a":}',
     '{"a":1,}',
     '{a:1}',
+    '{a":1}',
     '{1:1}',
     '1 2',
     '{}x',
@@ -135,11 +141,25 @@ describe('what is refused', () => {
     '\ufeff1',
     '\u00a01',
     '[1]]',
+    '[x,1]',
+    '{"a":x,"b":1}',
     '{"a":1}}',
     '\v1',
   ])('what the grammar does not have: %j', (text) => {
     expect(code(text)).toBe('request_malformed')
   })
+})
+
+test('a name that stands twice is shown in printable characters, and sixty of them', () => {
+  const said = (name: string): string => {
+    const parsed = parseJson(`{"${name}":1,"${name}":2}`)
+    return 'message' in parsed ? parsed.message : 'accepted'
+  }
+  expect(said('amount')).toBe('The JSON body holds the name «amount» more than once.')
+  expect(said('\u00e9a')).toBe('The JSON body holds the name «?a» more than once.')
+  const shown = (length: number): number => /x+/.exec(said('x'.repeat(length)))![0].length
+  expect([shown(59), shown(60), shown(61), shown(500)]).toEqual([59, 60, 60, 60])
+  expect(said('x'.repeat(60))).toBe(`The JSON body holds the name «${'x'.repeat(60)}» more than once.`)
 })
 
 const letters = fc
@@ -277,17 +297,17 @@ describe('it is JSON.parse, only stricter', () => {
   test('neither depth nor length makes it throw or linger', () => {
     const started = performance.now()
     for (const text of [
-      '['.repeat(300_000),
-      '{"a":'.repeat(60_000),
-      '"'.repeat(300_000),
-      `"${'\\u0041'.repeat(50_000)}`,
-      `[${'1,'.repeat(100_000)}`,
-      '-'.repeat(300_000),
-      `${'9'.repeat(300_000)}`,
+      '['.repeat(times(300_000)),
+      '{"a":'.repeat(times(60_000)),
+      '"'.repeat(times(300_000)),
+      `"${'\\u0041'.repeat(times(50_000))}`,
+      `[${'1,'.repeat(times(100_000))}`,
+      '-'.repeat(times(300_000)),
+      `${'9'.repeat(times(300_000))}`,
     ]) {
       expect(code(text)).toBe('request_malformed')
     }
-    expect(code(`[${'{},'.repeat(50_000)}{}]`)).toBe('accepted')
+    expect(code(`[${'{},'.repeat(times(50_000))}{}]`)).toBe('accepted')
     expect(performance.now() - started).toBeLessThan(2000)
   })
 })

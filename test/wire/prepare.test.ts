@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { runtimeOf, type VendorRuntime } from '../../src/engine.js'
 import type { Content } from '../../src/exchange.js'
@@ -7,10 +8,11 @@ import { canonical, upstreamRequest } from '../../src/wire/prepare.js'
 import { vendors } from '../../vendors/index.js'
 import { LONG, runs } from './runs.js'
 
-const runtime = (name: string, override: string | null = null): VendorRuntime =>
+const runtime = (name: string, override: string | null = null, mcpOverride: string | null = null): VendorRuntime =>
   runtimeOf(
     vendors.find((each) => each.name === name)!,
     override,
+    mcpOverride,
   )
 const stripe = runtime('stripe')
 const twilio = runtime('twilio')
@@ -20,6 +22,8 @@ const form = (text: string, place: 'form' | 'query' = 'form'): Content => ({
   json: undefined,
   place,
 })
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 describe('the canonical request', () => {
   test('is the form written out again', () => {
@@ -71,6 +75,23 @@ describe('the canonical request', () => {
     })
   })
 
+  test('goes where the vendor was led, and its MCP server where that was led, if anywhere', () => {
+    const origins = (...led: (string | null)[]): string[] =>
+      ['/v1/balance', 'mcp.stripe.com/v1/mcp'].map(
+        (path) => canonical(runtime('stripe', ...led), 'POST', path, none).origin,
+      )
+    expect(origins(null, null)).toEqual(['https://api.stripe.com', 'https://mcp.stripe.com'])
+    expect(origins('http://127.0.0.1:1', null)).toEqual(['http://127.0.0.1:1', 'http://127.0.0.1:1'])
+    expect(origins(null, 'http://127.0.0.1:2')).toEqual(['https://api.stripe.com', 'http://127.0.0.1:2'])
+    expect(origins('http://127.0.0.1:1', 'http://127.0.0.1:2')).toEqual(['http://127.0.0.1:1', 'http://127.0.0.1:2'])
+  })
+
+  test('goes to another host of the vendor when its path names none and the operation has one', () => {
+    const at = canonical(stripe, 'POST', '/v1/files', none, [], 'files.stripe.com')
+    expect(at).toMatchObject({ origin: 'https://files.stripe.com', host: 'files.stripe.com', target: '/v1/files' })
+    expect(at.hash).not.toBe(canonical(stripe, 'POST', '/v1/files', none).hash)
+  })
+
   test('escapes the one character of a path that servers read as another', () => {
     expect(canonical(twilio, 'GET', 'lookups.twilio.com/v2/PhoneNumbers/+14155550100', none).target).toBe(
       '/v2/PhoneNumbers/%2B14155550100',
@@ -105,6 +126,19 @@ describe('two requests have one hash', () => {
     ]
     expect(new Set(hashes).size).toBe(hashes.length)
     for (const each of hashes) expect(each).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  test('and different ones on different accounts, none being one of them', () => {
+    const on = (...accounts: string[]): string => hash(stripe, 'POST', '/v1/refunds', form('a=1'), accounts)
+    expect(on()).toBe(hash(stripe, 'POST', '/v1/refunds', form('a=1')))
+    expect(new Set([on(), on('acct_1'), on('acct_2'), on('acct_1', 'acct_2')]).size).toBe(4)
+  })
+
+  test('which stays the same from one version to the next: rows of long ago are compared with it', () => {
+    expect(hash(stripe, 'POST', '/v1/refunds', form('a=1'), ['acct_1'])).toBe(
+      sha256('POST api.stripe.com/v1/refunds\nacct_1\na=1'),
+    )
+    expect(hash(stripe, 'GET', '/v1/refunds', none)).toBe(sha256('GET api.stripe.com/v1/refunds\n\n'))
   })
 
   test(
@@ -192,5 +226,20 @@ describe('the request that leaves', () => {
       expect(names.map(([header]) => header)).not.toContain('idempotency-key')
       expect(new Set(names.map(([header]) => header)).size).toBe(names.length)
     }
+  })
+
+  test('says who it is beside other headers of an agent that does not, and only then', () => {
+    const agents = (...given: string[]): string[] =>
+      headersOf(
+        upstreamRequest(
+          canonical(stripe, 'POST', '/v1/refunds', none),
+          stripe,
+          { authorization: 'Bearer x', fixedHeaders: [] },
+          (name) => (given.includes(name) ? sent[name] : undefined),
+          null,
+        ).headers,
+      ).flatMap(([name, value]) => (name === 'user-agent' ? [value] : []))
+    expect(agents('stripe-account')).toEqual(['spendgate'])
+    expect(agents('user-agent')).toEqual(['agent/1'])
   })
 })

@@ -13,3 +13,7 @@ export function runs(fewest: number): {
 
 /** Milliseconds a property test may take: a campaign sets its own length. */
 export const LONG = process.env.SPENDGATE_FUZZ_RUNS === undefined ? 30_000 : 24 * 3600_000
+
+/** How often hostile text repeats itself. Code that is made to count its steps, for mutation testing, gets less of it. */
+export const times = (count: number): number =>
+  process.env.SPENDGATE_MUTATION_GROUP === undefined ? count : Math.ceil(count / 100)

@@ -21,6 +21,7 @@ test.each([
   ['/contacts/ann@acme.com', ['/contacts/ann@acme.com', '']],
   ['/a/..b/c..d/...', ['/a/..b/c..d/...', '']],
   ['/a~b_c-d', ['/a~b_c-d', '']],
+  ['/a%3Ab%2Cc%3Dd', ['/a:b,c=d', '']],
 ])('%s is read as %j', (raw, read_) => {
   expect(read(raw)).toEqual(read_)
 })
@@ -80,6 +81,19 @@ test.each([
   `/${'x'.repeat(4096)}`,
 ])('%j has no single reading', (raw) => {
   expect(read(raw)).toBe('fault')
+})
+
+test('the longest target has 4,096 characters', () => {
+  expect(read(`/${'x'.repeat(4095)}`)).toEqual([`/${'x'.repeat(4095)}`, ''])
+})
+
+test('what is sent escapes a plus wherever one stands, and nothing else', () => {
+  expect(['/v1/refunds', '/a+b+c', '/a@b,c=d:e', ''].map(encodePath)).toEqual([
+    '/v1/refunds',
+    '/a%2Bb%2Bc',
+    '/a@b,c=d:e',
+    '',
+  ])
 })
 
 test('a path of a look-up is canonical when nothing in it would be read otherwise', () => {

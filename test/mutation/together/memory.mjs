@@ -1,0 +1,2 @@
+import '../../ledger/counters.test.ts'
+import '../../ledger/in-memory.test.ts'

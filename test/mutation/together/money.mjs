@@ -1,0 +1,1 @@
+import '../../ledger/money.test.ts'

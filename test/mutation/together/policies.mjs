@@ -1,0 +1,7 @@
+import '../../policies/budgets.test.ts'
+import '../../policies/decisions.test.ts'
+import '../../policies/narrowing.test.ts'
+import '../../policies/patterns.test.ts'
+import '../../policies/presets.test.ts'
+import '../../policies/rules.test.ts'
+import '../../policies/windows.test.ts'

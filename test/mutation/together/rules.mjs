@@ -1,0 +1,5 @@
+import '../../policies/budgets.test.ts'
+import '../../policies/decisions.test.ts'
+import '../../policies/narrowing.test.ts'
+import '../../policies/presets.test.ts'
+import '../../policies/rules.test.ts'
