@@ -45,7 +45,7 @@ interface Asked {
 interface Doomed {
   readonly id: string
   readonly key: string
-  revoked: { readonly revoked_at: string; readonly in_flight: readonly string[] } | null
+  revoked: { readonly id: string; readonly revoked_at: string; readonly in_flight: readonly string[] } | null
 }
 
 /** When the server is killed: at any instant, or right after an answer, before its outcome can be on disk. */
@@ -141,7 +141,11 @@ export class Campaign {
     const { status } = await this.#admin(at, 'GET', `/keys/${doomed.id}`)
     if (doomed.revoked !== null) expect(status).toBe('revoked')
     const again = await this.#admin(at, 'POST', `/keys/${doomed.id}/revoke`)
-    if (doomed.revoked !== null) expect(again).toEqual(doomed.revoked)
+    // What is still to come is listed as it stands; the rest is the first reply.
+    if (doomed.revoked !== null) {
+      const { id, revoked_at, in_flight } = doomed.revoked
+      expect(again).toMatchObject({ id, revoked_at, in_flight })
+    }
     const pool = new Pool(at.agent)
     for (let i = 0; i < 3; i++)
       expect(await this.#ask(pool, this.#next({ ...doomed, revoked: again }))).toBe('key_revoked')

@@ -267,7 +267,8 @@ test('whatever happened and whenever it was signed, pruning leaves a sound book 
     ),
     { numRuns: 40 },
   )
-  expect(pruned).toBeGreaterThan(10)
+  // Histories are drawn anew each time; in most there is something to prune.
+  expect(pruned).toBeGreaterThan(3)
 }, 120_000)
 
 /** One step of a life; calls whose outcome is not known go to `open`. */

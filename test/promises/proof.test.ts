@@ -19,7 +19,7 @@ const PROOFS: readonly Proof[] = [
     promise: '1. Admitted spend in a window never exceeds its cap, whatever the concurrency, crash or node count.',
     by: [
       ['pipeline/races.test.ts', 'exactly as many arrive as the last dollars pay for'],
-      ['crash/kill.test.ts', 'loses no acknowledged call, sends nothing unbooked, and never passes a cap'],
+      ['crash/killed.ts', 'loses no acknowledged call, sends nothing unbooked, and never passes a cap'],
       ['crash/migration.test.ts', 'leaves whole steps'],
       ['soak/soak.test.ts', 'a ledger that is what the vendor did'],
     ],
@@ -27,7 +27,7 @@ const PROOFS: readonly Proof[] = [
   {
     promise: '2. Every request that names a known key leaves exactly one row, durable before the vendor sees a byte;',
     by: [
-      ['crash/kill.test.ts', 'sends nothing unbooked'],
+      ['crash/killed.ts', 'sends nothing unbooked'],
       ['pipeline/faults.test.ts', 'our own process is killed after the request has left'],
       ['pipeline/client-hangs-up.test.ts', ''],
     ],

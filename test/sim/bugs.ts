@@ -66,14 +66,15 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'an object is thought to count for more than it does',
-    breaks: ['what moved is counted'],
-    sql: from(/^select coalesce\(sum\(e\.amount\), 0\)(?=[^]*c\.state <> 'reserved')/, 'select 1000000000'),
+    // What is given back then is more than there is, which the ledger itself does not let pass.
+    breaks: ['what moved is counted', 'a ledger that can write does'],
+    sql: from(/^select coalesce\(sum\(e\.amount\), 0\)(?=[^]*c\.state = 'settled')/, 'select 1000000000'),
   },
   {
     name: 'a reservation under way is lent to another call on the object',
     near: 170,
     breaks: ['what moved is counted'],
-    sql: from(/ and c\.state <> 'reserved'/, ''),
+    sql: from(/(?<=e\.object = \?) and c\.state = 'settled'/, ''),
   },
   {
     name: 'a revoked key may leave',
