@@ -265,10 +265,10 @@ test('whatever happened and whenever it was signed, pruning leaves a sound book 
         }
       },
     ),
-    { numRuns: 40 },
+    // Histories are drawn anew each time, and not every one has something to prune.
+    { numRuns: 80 },
   )
-  // Histories are drawn anew each time; in most there is something to prune.
-  expect(pruned).toBeGreaterThan(3)
+  expect(pruned).toBeGreaterThan(10)
 }, 120_000)
 
 /** One step of a life; calls whose outcome is not known go to `open`. */
