@@ -131,9 +131,7 @@ function prepare(policy: Policy, rule: BudgetRule): Prepared {
       ? 'a month of what recurs'
       : rule.per === 'run'
         ? 'a run'
-        : rule.per === 'all'
-          ? 'in all'
-          : `a ${rule.per} (${policy.timeZone})`
+        : `a ${rule.per} (${policy.timeZone})`
   const way = { in: ' coming in', out: ' going out' }
   const sharing = {
     key: '',

@@ -13,7 +13,7 @@ export function glob(pattern: string): Matcher {
   if (pieces.length === 1)
     return (text, from = 0) => text.length - from === first.length && text.startsWith(first, from)
   const last = pieces.at(-1)!
-  const between = pieces.slice(1, -1).filter((piece) => piece !== '')
+  const between = pieces.slice(1, -1)
   return (text, from = 0) => {
     if (!text.startsWith(first, from)) return false
     let at = from + first.length
@@ -115,10 +115,12 @@ function commonEntries(a: Allowlist, b: Allowlist): readonly string[] {
   const plain = [...a.entries, ...b.entries].filter((entry) => !wild(entry) && a.has(entry) && b.has(entry))
   const patterns = a.entries.filter(wild).flatMap((p) =>
     b.entries.filter(wild).flatMap((q) => {
+      // Addresses are compared without regard to case, as when one is looked for.
+      const [one, other] = p.includes('@') && q.includes('@') ? [p.toLowerCase(), q.toLowerCase()] : [p, q]
       // A star that matches as an ordinary character is inside the other pattern's own star.
-      if (glob(q)(p)) return [p]
-      if (glob(p)(q)) return [q]
-      return overlap(p, q) ? [`${p} & ${q}`] : []
+      if (glob(other)(one)) return [p]
+      if (glob(one)(other)) return [q]
+      return overlap(one, other) ? [`${p} & ${q}`] : []
     }),
   )
   return [...new Set([...plain, ...patterns])]

@@ -337,7 +337,8 @@ function callOf(x: Exchange, match: Match, vendor: string, path: string, explana
   }
 }
 
-function effectsOf(operation: Operation, { effects: triggered = [] }: Explanation): readonly Effect[] {
+/** The effects of a call: its operation's, and those that its parameters trigger. */
+export function effectsOf(operation: Operation, { effects: triggered = [] }: Explanation): readonly Effect[] {
   if (!operation.preview && triggered.length === 0) return [operation.effect]
   return [...new Set([...(operation.preview ? (['preview'] as const) : []), operation.effect, ...triggered])]
 }
@@ -374,8 +375,8 @@ export function settlementOf(
     ms: result.ms,
   }
   if (result.status < 200 || result.status > 299) {
-    const verdict = runtime.vendor.verdict(result.status)
-    return { outcome: verdict === 'released' ? 'released' : doubt, ...seen }
+    if (runtime.vendor.verdict(result.status) !== 'released') return { outcome: doubt, ...seen }
+    return { outcome: 'released', ...leftBy(operation, result), ...seen }
   }
   const settled = { outcome: 'settled' as const, ...settleAmount(explanation.settle), ...seen }
   if (operation.outcome === undefined && nothingAtStake) return settled
@@ -423,6 +424,13 @@ function outcomeOf(
   } catch {
     return null // A vendor may answer anything; reading it must not undo the booking.
   }
+}
+
+/** What a call made although it was refused: others may pay it yet. */
+function leftBy({ leaves }: Operation, reply: UpstreamReply): Pick<Settlement, 'made'> {
+  const refusal = leaves === undefined || encoded(reply) ? null : parseObject(reply.body)
+  const made = refusal === null ? null : leaves!(refusal)
+  return made === null || !isVendorId(made) ? {} : { made }
 }
 
 const settleAmount = (amount: Usd | undefined): { amount?: Usd } => (amount === undefined ? {} : { amount })

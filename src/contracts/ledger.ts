@@ -74,6 +74,13 @@ export interface Ledger {
    * key or freeze changed since admission and nothing may leave.
    */
   mayLeave(callId: string): Denial | true
+  /**
+   * The same question for a call of unknown outcome that is sent once more. True marks it as in flight until `cameBack`:
+   * a revocation meanwhile names it.
+   */
+  mayLeaveAgain(call: Pick<CallRow, 'id' | 'keyId' | 'run' | 'vendor'>): Denial | true
+  /** What was sent once more was answered and booked, or will not be. */
+  cameBack(callId: string): void
   /** The same question for a look-up, before there is a call: whether key, ancestors and freezes still let it go on. */
   stands(key: KeyRecord, run: string, vendor: string): Denial | true
   /** Books the outcome. Durable with the next commit, not before the caller goes on: until then the reservation stands. */
@@ -351,7 +358,10 @@ export interface Settlement {
   readonly ends?: string
   /** For `settled`: the amount is an estimate, and the vendor knows what is to be priced by this id. */
   readonly estimate?: string
-  /** For `settled`: the vendor's id of what it made, where there is no estimate. */
+  /**
+   * The vendor's id of what it made. For `settled`: where there is no estimate. For `released`: where it exists all the
+   * same and others may pay it; what follows from it counts on the call's key.
+   */
   readonly made?: string
   /** For `assumed`: what was sent, sealed, to find out later what became of it. */
   readonly evidence?: string

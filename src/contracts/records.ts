@@ -94,8 +94,8 @@ export interface KeptRequest {
 export type Finding =
   /** It was executed. `reply`: what the vendor would have answered, null where its records hold another shape. */
   | { readonly found: 'executed'; readonly reply: JsonObject | null; readonly id: string; readonly why: string }
-  /** It was certainly not, and will not be. */
-  | { readonly found: 'not_executed'; readonly why: string }
+  /** It was certainly not, and will not be. `left`: the vendor's id of what it made all the same, and others may pay yet. */
+  | { readonly found: 'not_executed'; readonly why: string; readonly left?: string }
   | { readonly found: 'unknown'; readonly why: string }
 
 /** A settled call whose price the vendor names later. */

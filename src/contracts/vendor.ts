@@ -154,6 +154,11 @@ export interface Operation {
   readonly reveals?: readonly string[]
   /** Top-level parameter names that are understood. Mandatory for `spend` and `future_spend`: any other name is refused. Absent: any. */
   readonly accepts?: readonly string[]
+  /**
+   * Reads from a refusal with which nothing was spent the vendor's id of what the call has made all the same, and others
+   * may pay yet (a declined intent); null for nothing. Absent: what is refused leaves nothing behind.
+   */
+  leaves?(refusal: JsonObject): string | null
   /** Names that may stand more than once in a form (Twilio's MediaUrl). */
   readonly repeats?: readonly string[]
   /** How a body is encoded; the vendor's default when absent. */

@@ -93,6 +93,8 @@ export class Book {
   readonly counters: Counters
   readonly threads: Threads
   readonly open: OpenCalls
+  /** Calls of unknown outcome that were sent once more and are not back yet, with their keys. */
+  readonly again = new Map<string, string>()
   readonly #db: Database.Database
   readonly #clock: Clock
   readonly #traces: Traces
@@ -167,6 +169,11 @@ export class Book {
   /** Where the chain of entries ends. */
   get end(): { readonly seq: number; readonly hash: string } {
     return this.#journal.end
+  }
+
+  /** The number of the last entry in the file, whatever memory holds; 0 when there is none. */
+  endInFile(): number {
+    return this.#journal.lastInFile()
   }
 
   // The transaction
@@ -250,11 +257,11 @@ export class Book {
     this.#change('carried', actor, { from: fromKey })
   }
 
-  /** Calls under these keys whose bytes have left and whose outcome is not booked. */
+  /** Calls under these keys whose bytes have left, for the first time or once more, and whose outcome is not booked. */
   inFlight(keys: ReadonlySet<string>): string[] {
-    return [...this.open.all()]
-      .filter((call) => call.dispatched && keys.has(call.keyId))
-      .map((call) => callId(call.seq))
+    const first = [...this.open.all()].filter((call) => call.dispatched && keys.has(call.keyId))
+    const again = [...this.again].filter(([, keyId]) => keys.has(keyId))
+    return [...new Set([...first.map(({ seq }) => callId(seq)), ...again.map(([id]) => id)])]
   }
 
   revoke(id: string, reason: string | null, actor: string, at: number, inFlight: readonly string[]): void {
@@ -421,6 +428,14 @@ export class Book {
     const stop = this.registry.stops(call.keyId, call.run, call.vendor, this.#latest())
     if (stop) return stop
     call.dispatched = true
+    return true
+  }
+
+  /** Marks a call of unknown outcome as in flight once more, unless key or freeze stops it. */
+  mayLeaveAgain({ id, keyId, run, vendor }: Parameters<Ledger['mayLeaveAgain']>[0]): Denial | true {
+    const stop = this.registry.stops(keyId, run, vendor, this.#latest())
+    if (stop) return stop
+    this.again.set(id, keyId)
     return true
   }
 

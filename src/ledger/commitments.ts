@@ -5,6 +5,7 @@ import { usd } from '../contracts/money.js'
 import type { Counters } from './counters.js'
 import { callId, callSeq } from './ids.js'
 import type { OpenCall } from './open-calls.js'
+import { keyed } from './recording.js'
 
 /** SQLite's integers end here. What is larger is as good as without a limit, and no cap lets it through. */
 const WHOLE_MAX = 2n ** 62n
@@ -77,8 +78,8 @@ export class Commitments {
     })
   }
 
-  /** Books what the outcome of a call makes of what it committed. The text is what its entry says of it; null for nothing. */
-  settle(call: OpenCall, settlement: Settlement): string | null {
+  /** Books what the outcome of a call makes of what it committed; null for nothing. */
+  settle(call: OpenCall, settlement: Settlement): Booked | null {
     const row = this.#sql.row.get(call.seq) as Row | undefined
     if (row === undefined) return null
     const held = call.state === 'reserved'
@@ -86,14 +87,14 @@ export class Commitments {
       this.#count(row, held ? counted : counted - row.counted, held ? -row.counted : 0n)
     if (settlement.outcome === 'released') {
       book(0n)
-      this.#sql.remove.run(call.seq)
-      return JSON.stringify({ counted: '0' })
+      this.#sql.remove.run(call.seq, row.object)
+      return { text: JSON.stringify({ counted: '0' }), row: null }
     }
     const object = settlement.commitment ?? row.object ?? settlement.object ?? null
     const counted = settlement.outcome === 'assumed' ? row.counted : this.#share(call, row, object)
     book(counted)
     this.#sql.stand.run(object, counted, call.seq)
-    return JSON.stringify({ object, counted: String(counted) })
+    return { text: JSON.stringify({ object, counted: String(counted) }), row: { ...row, object, counted } }
   }
 
   /** The answer to a replay tells what the original made, when the original's own answer was lost. */
@@ -105,16 +106,25 @@ export class Commitments {
     this.#entry('commitment.named', replay.replayOf, 0n, JSON.stringify({ by: replay.seq, object: name }))
   }
 
-  /** The object acts no more: it was confirmed, cancelled, sent, or it expired. */
-  end(by: OpenCall, object: string): void {
-    for (const row of this.#sql.standing.all(by.credentialId, object) as Row[])
-      this.#drop(row, 'commitment.ended', { by: by.seq, object })
+  /** Whether anything stands on an object but what a call itself commits. Asked before that is booked. */
+  othersOn({ seq, credentialId }: OpenCall, object: string): boolean {
+    return (this.#sql.standing.all(credentialId, object) as Row[]).some((row) => Number(row.call_seq) !== seq)
+  }
+
+  /**
+   * The object acts no more: it was confirmed, cancelled, sent, or it expired.
+   *
+   * @param own what the call itself commits, where nothing else stands on the object: then nothing is looked for
+   */
+  end(by: OpenCall, object: string, own: { readonly row: Row | null } | null): void {
+    const alone = own?.row?.object === object ? [own.row] : []
+    const rows = own === null ? (this.#sql.standing.all(by.credentialId, object) as Row[]) : alone
+    for (const row of rows) this.#drop(row, 'commitment.ended', { by: by.seq, object })
   }
 
   /** Ends a commitment that was taken back. Its object and credential; null when it does not stand. */
   takeBack(id: string, actor: string): { readonly credentialId: string | null; readonly object: string | null } | null {
-    const seq = callSeq(id)
-    const row = seq === null ? undefined : (this.#sql.row.get(seq) as Row | undefined)
+    const row = this.#sql.row.get(callSeq(id)) as Row | undefined
     if (row === undefined || row.standing === 0n) return null
     const { credential_id: credentialId, object } = row
     const rows = object === null ? [row] : (this.#sql.standing.all(credentialId, object) as Row[])
@@ -186,7 +196,7 @@ export class Commitments {
     if (row.kind === 'recurring' && row.object !== null && row.credential_id !== null)
       this.#sql.originate.run(row.credential_id, row.object, row.call_seq)
     this.#count(row, -row.counted, 0n)
-    this.#sql.remove.run(row.call_seq)
+    this.#sql.remove.run(row.call_seq, row.object)
     this.#entry(kind, Number(row.call_seq), row.counted, JSON.stringify(detail))
   }
 
@@ -227,9 +237,15 @@ export const commitmentOf = (line: CommitmentLine): CommitmentRow => ({
   at: Number(line.at),
 })
 
+/** What a call committed after its outcome, null when that is nothing any more, and what its entry says of it. */
+export interface Booked {
+  readonly text: string
+  readonly row: Row | null
+}
+
 const countersOf = ({ counters }: Row): number[] => (counters === '' ? [] : counters.split(',').map(Number))
 
-interface Row {
+export interface Row {
   call_seq: bigint
   credential_id: string | null
   object: string | null
@@ -250,36 +266,53 @@ interface LeaderRow extends Row {
   settled: bigint
 }
 
+// What statements touch, where they are recorded (src/ledger/recording.ts).
+const ofCall = (seq: unknown): string => `commitment ${String(seq)}`
+const onObject = (object: unknown): string | null => (object === null ? null : `commitments on ${String(object)}`)
+
 function statements(db: Database.Database) {
   const read = (sql: string): Database.Statement => db.prepare(sql).safeIntegers()
+  const readOn = (sql: string): Database.Statement => keyed(read(sql), ([, object]) => [onObject(object)])
   return {
-    insert: db.prepare(
-      `insert into commitments (call_seq, credential_id, object, kind, per_month, due_at, quantity, standing, counted, counters)
+    insert: keyed(
+      db.prepare(
+        `insert into commitments (call_seq, credential_id, object, kind, per_month, due_at, quantity, standing, counted, counters)
        values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+      ),
+      ([seq, , object]) => [ofCall(seq), onObject(object)],
     ),
-    row: read('select * from commitments where call_seq = ?'),
-    remove: db.prepare('delete from commitments where call_seq = ?'),
+    row: keyed(read('select * from commitments where call_seq = ?'), ([seq]) => [ofCall(seq)]),
+    remove: keyed(db.prepare('delete from commitments where call_seq = ? and object is ?'), ([seq, object]) => [
+      ofCall(seq),
+      onObject(object),
+    ]),
     originate: db.prepare(
       `insert into origins (credential_id, object, call_seq, key_id, run)
        select ?, ?, seq, key_id, run from calls where seq = ? on conflict do nothing`,
     ),
-    stand: db.prepare('update commitments set object = ?, counted = ?, standing = 1 where call_seq = ?'),
-    name: db.prepare('update commitments set object = ? where call_seq = ?'),
+    stand: keyed(
+      db.prepare('update commitments set object = ?, counted = ?, standing = 1 where call_seq = ?'),
+      ([object, , seq]) => [ofCall(seq), onObject(object)],
+    ),
+    name: keyed(db.prepare('update commitments set object = ? where call_seq = ?'), ([object, seq]) => [
+      ofCall(seq),
+      onObject(object),
+    ]),
     recount: db.prepare('update commitments set counters = ? where call_seq = ?'),
-    standing: read(
+    standing: readOn(
       'select * from commitments where credential_id = ? and object = ? and standing = 1 order by call_seq',
     ),
-    last: read(
+    last: readOn(
       'select * from commitments where credential_id = ? and object = ? and standing = 1 order by call_seq desc limit 1',
     ),
-    standingSum: read(
+    standingSum: readOn(
       'select coalesce(sum(counted), 0) from commitments where credential_id = ? and object = ? and standing = 1',
     ).pluck(),
-    settledSum: read(
+    settledSum: readOn(
       `select coalesce(sum(m.counted), 0) from commitments m join calls c on c.seq = m.call_seq
        where m.credential_id = ? and m.object = ? and m.call_seq <> ? and c.state = 'settled'`,
     ).pluck(),
-    settled: read(
+    settled: readOn(
       `select m.* from commitments m join calls c on c.seq = m.call_seq
        where m.credential_id = ? and m.object = ? and m.call_seq <> ? and m.counted > 0 and c.state = 'settled' order by m.call_seq desc`,
     ),

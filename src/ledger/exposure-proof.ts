@@ -25,6 +25,7 @@ export class ExposureProof {
     }
     const credential = this.#credentials.get(seq)
     if (credential === undefined || said.object == null) return
+    if (said.instead_of != null) this.#amounts.delete(nameOf(credential, said.instead_of, seq))
     const name = nameOf(credential, said.object, seq)
     if (kind === 'returned') this.#amounts.set(name, (this.#amounts.get(name) ?? 0n) - amount)
     else if (kind === 'released') this.#amounts.delete(name)

@@ -23,6 +23,10 @@ export class Journal {
     this.#head = last?.hash ?? GENESIS
   }
 
+  lastInFile(): number {
+    return (this.#last.get() as { seq: number } | undefined)?.seq ?? 0
+  }
+
   /** The last entry's number and hash; 0 and GENESIS when there is none. */
   get end(): { readonly seq: number; readonly hash: string } {
     return { seq: this.#next - 1, hash: this.#head }

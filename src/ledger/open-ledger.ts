@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { SystemClock } from '../clock.js'
 import type { Config } from '../config.js'
@@ -48,6 +49,8 @@ async function inFile(config: Config, clock: SystemClock, log: Log, metrics: Met
     file,
     clock,
     allowNetworkFileSystem: config.allowNetworkFilesystem,
+    // On one processor a second thread would only wait for this one.
+    shared: availableParallelism() > 1,
     onFault: (fault, first) => {
       metrics.count('spendgate_ledger_faults_total', `kind="${fault.kind}"`)
       if (first) log('error', 'ledger_fault', { kind: fault.kind, message: fault.message, cause: causeOf(fault) })

@@ -24,6 +24,8 @@ export interface OpenOptions {
   /** The operator's word that one machine alone uses the directory, whatever file system it is on. */
   readonly allowNetworkFileSystem?: boolean | undefined
   readonly statfs?: StatFs | undefined
+  /** Leaves room for further connections of this process. */
+  readonly shared?: boolean | undefined
 }
 
 /**
@@ -31,7 +33,9 @@ export interface OpenOptions {
  *
  * WAL with `synchronous=FULL` is set and read back each time: better-sqlite3 is compiled to fall back to NORMAL when a
  * WAL database is reopened, which may forget the last commits on power loss (measured 2026-11, better-sqlite3 12.11).
- * `locking_mode=EXCLUSIVE` keeps every other process out, so totals held in memory cannot go stale.
+ * `locking_mode=EXCLUSIVE` keeps every other process out, so totals held in memory cannot go stale. A shared file is
+ * opened just so and let go of only as far as SQLite's own lock of an open WAL database: that keeps out everybody who
+ * begins like this, of whatever version (measured 2026-11). A program that does not may read the file, and must not write.
  *
  * @throws LedgerFault when another process has the file, it is damaged or gone, it was written by a newer spendgate,
  *   it cannot be written, or it is on a file system of the network
@@ -41,6 +45,11 @@ export function openDatabase(file: string, options: OpenOptions = {}): Database.
   try {
     const note = file === ':memory:' ? null : prepared(file, options)
     db = new Database(file, { timeout: 100 })
+    // The mode in which a WAL database is first read decides whether its index can be shared later.
+    if (options.shared === true) {
+      db.pragma('journal_mode = WAL')
+      db.pragma('user_version')
+    }
     db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
@@ -59,6 +68,11 @@ export function openDatabase(file: string, options: OpenOptions = {}): Database.
     migrate(db, file)
     if (file !== ':memory:')
       writeFileSync(ownerFile(file), JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 })
+    if (options.shared === true) {
+      db.pragma('locking_mode = NORMAL')
+      // The lock is let go of with the next use.
+      db.pragma('user_version')
+    }
     return db
   } catch (cause) {
     db?.close()

@@ -204,7 +204,6 @@ export class Registry {
   freezes = (): readonly Freeze[] => this.#freezes
 
   freezeOver(keyId: string, run: string, vendor: string): Freeze | null {
-    if (this.#freezes.length === 0) return null
     for (const freeze of this.#freezes) {
       const { scope } = freeze
       if (

@@ -3,6 +3,8 @@ export interface Said {
   readonly counters?: readonly number[]
   readonly credential?: string | null
   readonly object?: string | null
+  /** The object a call was admitted on, where it came to count on another. */
+  readonly instead_of?: string
   readonly replay_of?: number | null
   /** Digests of the columns of a call that stay, of why it was decided so, and of what the vendor answered. */
   readonly row?: string

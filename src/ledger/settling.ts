@@ -48,14 +48,25 @@ export class Settling {
           : this.#cost(call, object, settlement)
     for (const id of call.counters) counters.add(counters.byId(id), cost - counted.spent, -counted.held)
     tallies.add(call, 0, 0, cost - counted.spent, -counted.held)
+    // What it was admitted on counts nothing for it, where the vendor names another object.
+    const moved = call.object !== null && object !== call.object && call.replayOf === null
+    if (moved && call.credentialId !== null) sql.unexpose.run(call.credentialId, call.object, call.seq)
     if (object !== null && call.credentialId !== null && call.replayOf === null) {
       if (settlement.outcome === 'released') sql.unexpose.run(call.credentialId, object, call.seq)
       else sql.expose.run(call.credentialId, object, call.seq, cost)
     }
+    const { ends } = settlement
+    // A repetition may be the first to say what the call it repeats made.
+    const othersEnd = ends !== undefined && (call.replayOf !== null || commitments.othersOn(call, ends))
     const commitment = call.commits && call.replayOf === null ? commitments.settle(call, settlement) : null
+    // Nothing was spent, and what was made may be paid by others yet: what follows from it is its maker's.
+    const left = settlement.outcome === 'settled' ? undefined : settlement.made
+    if (left !== undefined && call.credentialId !== null)
+      sql.originate.run(call.credentialId, left, call.seq, call.keyId, call.run)
     const denial = settlement.denial
     const settledAt = this.#parts.now()
-    sql.settle.run(
+    const row = call.replayOf === null ? sql.settle : sql.settleRepeat
+    row.run(
       settlement.outcome,
       cost,
       object,
@@ -79,11 +90,11 @@ export class Settling {
         settlement.requestId,
         settlement.ms,
         settledAt,
-      ])}${denial === undefined ? '' : this.#stopped(call.seq, denial)}${commitment === null ? '' : `,"commitment":${commitment}`}${word === undefined ? '' : this.#saidBy(call.seq, word)}}`,
+      ])}${moved ? `,"instead_of":${JSON.stringify(call.object)}` : ''}${left === undefined ? '' : `,"left":${JSON.stringify(left)}`}${denial === undefined ? '' : this.#stopped(call.seq, denial)}${commitment === null ? '' : `,"commitment":${commitment.text}`}${word === undefined ? '' : this.#saidBy(call.seq, word)}}`,
     )
     if (call.commits && call.replayOf !== null && settlement.outcome === 'settled')
       commitments.nameOriginal(call, settlement)
-    if (settlement.ends !== undefined) commitments.end(call, settlement.ends)
+    if (ends !== undefined) commitments.end(call, ends, othersEnd ? null : { row: commitment?.row ?? null })
     if (settlement.outcome === 'assumed' && settlement.evidence !== undefined)
       estimates.keep(call.seq, settlement.evidence)
     if (settlement.outcome === 'settled' && call.credentialId !== null && call.replayOf === null) {
@@ -192,8 +203,10 @@ export class Settling {
     const others = this.#parts.sql.settledOn.get(call.credentialId, object) as bigint
     if (settlement.total >= others) return settlement.total - others
     // Two replies say different totals, or one never came, and nobody knows which the vendor did last: the larger count
-    // stands, unless this reply says that the object has come to its end.
-    if (settlement.ends !== object && (call.overlapped || this.#inDoubt(call, object))) return 0n
+    // stands, unless this reply says that the object has come to its end. On an object that a call was not admitted on
+    // nobody has looked whether it overlaps with others.
+    const strange = call.object !== null && call.object !== object
+    if (settlement.ends !== object && (call.overlapped || strange || this.#inDoubt(call, object))) return 0n
     this.#giveBack(call, object, others - settlement.total)
     return 0n
   }

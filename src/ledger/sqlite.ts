@@ -43,10 +43,12 @@ import {
 } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
+import { CommitThread, ThreadEnded } from './commit-thread.js'
 import { Book, DUPLICATE_MS, IDEMPOTENCY_MS, type Asked, type Traces, type WriteName } from './book.js'
 import { callId, callSeq } from './ids.js'
 import { nothingErased, Subject } from './erasure.js'
 import { Recent } from './recent.js'
+import { Recording, type Script } from './recording.js'
 import { Reports } from './reports.js'
 import { beginRecovery, type Begun } from './recovery.js'
 import { archiveOf, KEPT_DAYS_MIN, prunable } from './retention.js'
@@ -62,6 +64,16 @@ const KNOWN_MS = 31 * 24 * 3_600_000
 const GATHER_FROM = 4
 const GATHER_TURNS_MAX = 4
 
+/** From how many admissions and settlements on another thread writes them. Fewer are written sooner than handed over. */
+const HAND_OVER_FROM = 4
+
+/** What one transaction is made of. */
+interface Batch {
+  readonly admits: readonly AdmitJob[]
+  readonly settlements: readonly { readonly seq: number; readonly settlement: Settlement }[]
+  readonly done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[]
+}
+
 interface AdmitJob extends Asked {
   readonly resolve: (admission: Admission) => void
   readonly reject: (fault: unknown) => void
@@ -71,6 +83,9 @@ interface AdmitJob extends Asked {
  * The ledger on one SQLite file. Admissions and settlements gather while the event loop reads requests and share one
  * durable commit (group commit): the fsync is paid once for however many calls arrived while the last one ran.
  * Decisions run inside that transaction, one after the other, each on totals that include the one before.
+ *
+ * With a thread to write, a transaction of several calls is decided here and written there, while this thread goes on
+ * with other calls. There is one at a time, as without: nothing else is decided or written until it is on disk.
  */
 export class SqliteLedger implements Ledger {
   readonly #db: Database.Database
@@ -88,6 +103,15 @@ export class SqliteLedger implements Ledger {
   #commits = 0
   #rewriting = false
   #closed = false
+  readonly #recording: Recording
+  /** Writes transactions elsewhere; null until it is ready, and where there is none. */
+  #thread: CommitThread | null = null
+  #starting: Promise<void> = Promise.resolve()
+  #handOverFrom = HAND_OVER_FROM
+  /** The transaction that the thread is writing, to wait for; null when there is none. */
+  #writing: Promise<void> | null = null
+  /** How many are at work that rest on this connection being the only one to write. */
+  #here = 0
 
   /** @param storage the file under the database; null for one that has none */
   constructor(
@@ -97,13 +121,14 @@ export class SqliteLedger implements Ledger {
   ) {
     this.#db = db
     this.#clock = clock
-    this.#sql = statements(db)
+    this.#recording = new Recording(db)
+    this.#sql = statements(this.#recording.db)
     const traces = new Remembered(
       this.#sql,
       () => this.#reports,
       (key) => this.#book.registry.descendants(key),
     )
-    this.#book = new Book(db, clock, traces)
+    this.#book = new Book(this.#recording.db, clock, traces)
     this.#reports = new Reports(db, this.#book.threads)
     traces.fill(clock.now())
     this.#assumeStale()
@@ -113,6 +138,30 @@ export class SqliteLedger implements Ledger {
     }
   }
 
+  /**
+   * From now on transactions of several calls are written by a thread on a connection of its own.
+   *
+   * @param from how many admissions and settlements are several
+   */
+  useThread(thread: CommitThread, from = HAND_OVER_FROM): void {
+    this.#handOverFrom = from
+    this.#starting = thread.ready.then(
+      () => void (this.#thread = thread),
+      (cause: Error) => this.#withoutThread(cause),
+    )
+  }
+
+  /** From now on everything is written here, which is slower and as safe. */
+  #withoutThread({ message }: Error): void {
+    this.#thread = null
+    process.emitWarning(`The ledger goes on without a thread to write: ${message}`)
+  }
+
+  /** Resolves when the thread is ready, or will not be. */
+  get started(): Promise<void> {
+    return this.#starting
+  }
+
   /** The last entry: its number and its hash. */
   get end(): Book['end'] {
     return this.#book.end
@@ -120,7 +169,7 @@ export class SqliteLedger implements Ledger {
 
   /** What was admitted after the last entry is not known: money waits for the operator (src/ledger/recovery.ts). */
   beginRecovery(begun: Begun): void {
-    this.#change(() => beginRecovery(this.#book, this.#db, begun, this.#clock.now()))
+    this.#changeNow(() => beginRecovery(this.#book, this.#db, begun, this.#clock.now()))
     this.#book.reread()
   }
 
@@ -160,7 +209,7 @@ export class SqliteLedger implements Ledger {
   async carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void> {
     await this.flushed()
     const keys = this.#book.registry.lineage(fromKey)
-    this.#change(() =>
+    await this.#change(() =>
       this.#book.carryOver(
         fromKey,
         budgets,
@@ -177,22 +226,23 @@ export class SqliteLedger implements Ledger {
     reason: string | null,
     actor: string,
   ): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
+    await this.#written()
     const { registry } = this.#book
     const key = registry.key(id)
     if (!key) throw new LedgerConflict(`There is no key ${id}.`)
     if (key.revokedAt !== null) return { revokedAt: key.revokedAt, inFlight: registry.inFlightAtRevoke(id) }
     const inFlight = this.#book.inFlight(new Set(registry.descendants(id)))
     const revokedAt = this.#clock.now()
-    this.#change(() => this.#book.revoke(id, reason, actor, revokedAt, inFlight))
+    this.#changeNow(() => this.#book.revoke(id, reason, actor, revokedAt, inFlight))
     return { revokedAt, inFlight }
   }
 
   async freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void> {
-    this.#change(() => this.#book.freeze(scope, reason, actor))
+    await this.#change(() => this.#book.freeze(scope, reason, actor))
   }
 
   async unfreeze(scope: FreezeScope, actor: string): Promise<void> {
-    this.#change(() => this.#book.unfreeze(scope, actor))
+    await this.#change(() => this.#book.unfreeze(scope, actor))
   }
 
   async putCredential(
@@ -200,26 +250,27 @@ export class SqliteLedger implements Ledger {
     action: Parameters<Ledger['putCredential']>[1],
     actor: string,
   ): Promise<void> {
-    this.#change(() => this.#book.putCredential(record, action, actor))
+    await this.#change(() => this.#book.putCredential(record, action, actor))
   }
 
   async removeCredential(id: string, actor: string): Promise<void> {
-    this.#change(() => this.#book.removeCredential(id, actor))
+    await this.#change(() => this.#book.removeCredential(id, actor))
   }
 
   /** Credentials and one setting sealed anew under another master key: all or none. */
   async reseal(...change: Parameters<Book['reseal']>): Promise<void> {
-    this.#change(() => this.#book.reseal(...change))
+    await this.#change(() => this.#book.reseal(...change))
   }
 
   async addPolicy(name: string, document: unknown, actor: string): Promise<PolicyRecord> {
     return (
-      this.#book.registry.findPolicy(name, document) ?? this.#change(() => this.#book.addPolicy(name, document, actor))
+      this.#book.registry.findPolicy(name, document) ??
+      (await this.#change(() => this.#book.addPolicy(name, document, actor)))
     )
   }
 
   async putSetting(name: string, value: unknown, actor: string): Promise<void> {
-    this.#change(() => this.#book.putSetting(name, value, actor))
+    await this.#change(() => this.#book.putSetting(name, value, actor))
   }
 
   async settingOnce(name: string, value: unknown, actor: string): Promise<unknown> {
@@ -240,10 +291,15 @@ export class SqliteLedger implements Ledger {
   admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission> {
     return new Promise((resolve, reject) => {
       this.#admits.push({ draft, decide, resolve, reject })
-      if (this.#scheduled) return
-      this.#scheduled = true
-      setImmediate(this.#gather, 0, 0)
+      this.#schedule()
     })
+  }
+
+  #schedule(): void {
+    // What arrives while a transaction is written goes on when it is.
+    if (this.#scheduled || this.#writing !== null) return
+    this.#scheduled = true
+    setImmediate(this.#gather, 0, 0)
   }
 
   /**
@@ -259,6 +315,14 @@ export class SqliteLedger implements Ledger {
 
   mayLeave(id: string): Denial | true {
     return this.#book.mayLeave(id)
+  }
+
+  mayLeaveAgain(call: Parameters<Ledger['mayLeaveAgain']>[0]): Denial | true {
+    return this.#book.mayLeaveAgain(call)
+  }
+
+  cameBack(id: string): void {
+    this.#book.again.delete(id)
   }
 
   stands(key: KeyRecord, run: string, vendor: string): Denial | true {
@@ -307,7 +371,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async putOff(id: string, dueAt: number | null): Promise<void> {
-    this.#change(() => this.#book.estimates.putOff(callSeq(id)!, dueAt))
+    await this.#change(() => this.#book.estimates.putOff(callSeq(id)!, dueAt))
   }
 
   async knownObjects(credentialId: string, objects: readonly string[]): Promise<ReadonlySet<string>> {
@@ -319,51 +383,113 @@ export class SqliteLedger implements Ledger {
     await this.flushed()
     const seq = callSeq(id)
     if (seq === null || this.#reports.call(seq) === null) throw new LedgerConflict(`There is no call ${id}.`)
-    this.#change(() => work(seq))
+    await this.#change(() => work(seq))
     return this.#reports.call(seq)!
   }
 
   async flushed(): Promise<void> {
-    if (this.#settlements.length > 0) this.#commit()
+    await this.#written()
+    if (this.#settlements.length > 0) this.#commitHere()
     if (this.#settlements.length > 0) throw new LedgerFault('The ledger could not write what was settled.')
+  }
+
+  /** Resolves when no other thread writes. What follows in the same turn finds the file and the totals in step. */
+  async #written(): Promise<void> {
+    while (this.#writing !== null) await this.#writing
   }
 
   readonly #commit = (): void => {
     this.#scheduled = false
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    const admits = this.#admits
-    const settlements = this.#settlements
-    this.#admits = []
-    this.#settlements = []
-    const done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[] = []
-    const { open } = this.#book
+    // Goes on with what has gathered when that is written.
+    if (this.#writing !== null) return
+    const thread = this.#threadFor(this.#admits.length + this.#settlements.length)
+    if (thread === null) return this.#commitHere()
+    const batch = this.#taken()
+    let touched: ReadonlySet<number>
+    let script: Script | null
+    try {
+      touched = this.#transaction(() => this.#bookAll(batch), true)
+      script = this.#recording.end()
+    } catch (cause) {
+      return this.#refused(batch, cause)
+    }
+    if (script === null) return this.#booked(batch, touched)
+    this.storage!.busy = true
+    this.#writing = thread
+      .run(script)
+      .catch((cause: unknown) => {
+        if (!(cause instanceof ThreadEnded)) throw cause
+        this.#withoutThread(cause)
+        this.#recording.forgetSent()
+        // A transaction is in the file whole or not at all.
+        if (this.#book.endInFile() < this.#book.end.seq) throw cause
+      })
+      .then(
+        () => {
+          this.storage!.worked()
+          this.#booked(batch, touched)
+        },
+        (cause: unknown) => {
+          this.#recording.forgetSent()
+          this.#book.undo()
+          this.#refused(batch, this.#faultOf(cause))
+        },
+      )
+      .finally(() => {
+        this.#writing = null
+        this.storage!.busy = false
+        if (this.#admits.length > 0) this.#schedule()
+        else if (this.#settlements.length > 0) this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
+      })
+  }
+
+  /** The thread that is to write so many, or null when they are written here. */
+  #threadFor(many: number): CommitThread | null {
+    if (many < this.#handOverFrom || this.#here > 0) return null
+    // While the file is read whole, nothing may be moved from its log into it; that is set for this connection.
+    if (this.storage === null || this.storage.fault !== null || this.storage.checked === null) return null
+    return this.#thread
+  }
+
+  /** Writes what has gathered, on this connection. No other may be writing. */
+  #commitHere(): void {
+    const batch = this.#taken()
     let touched: ReadonlySet<number>
     try {
-      touched = this.#transaction(() => {
-        for (const { seq, settlement } of settlements) this.#book.settle(seq, settlement)
-        for (const job of admits) {
-          const admission = this.#book.admit(job)
-          done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
-        }
-        if (++this.#commits % 256 === 0) this.#sql.mark.run(open.oldest() ?? this.#book.nextCall)
-        if (this.#commits % 1024 === 0) this.#forget(this.#clock.now())
-      })
+      touched = this.#transaction(() => this.#bookAll(batch))
     } catch (cause) {
-      // Nothing of this batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted.
-      for (const { admission } of done) if (admission) open.delete(callSeq(admission.callId)!)
-      for (const { seq } of settlements) {
-        const call = open.get(seq)
-        if (call) call.state = 'reserved'
-      }
-      this.#settlements = [...settlements, ...this.#settlements]
-      this.#timer ??= setTimeout(this.#commit, 200)
-      for (const job of admits) job.reject(cause)
-      return
+      return this.#refused(batch, cause)
     }
+    this.#booked(batch, touched)
+  }
+
+  #taken(): Batch {
+    this.#scheduled = false
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const batch = { admits: this.#admits, settlements: this.#settlements, done: [] }
+    this.#admits = []
+    this.#settlements = []
+    return batch
+  }
+
+  #bookAll({ admits, settlements, done }: Batch): void {
+    for (const { seq, settlement } of settlements) this.#book.settle(seq, settlement)
+    for (const job of admits) {
+      const admission = this.#book.admit(job)
+      done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
+    }
+    if (++this.#commits % 256 === 0) this.#sql.mark.run(this.#book.open.oldest() ?? this.#book.nextCall)
+    if (this.#commits % 1024 === 0) this.#forget(this.#clock.now())
+  }
+
+  /** All of a batch is on disk. */
+  #booked({ settlements, done }: Batch, touched: ReadonlySet<number>): void {
     for (const { seq } of settlements) {
       this.#answered.delete(seq)
-      open.delete(seq)
+      this.#book.open.delete(seq)
     }
     for (const { job, admission, bug } of done) {
       if (admission) job.resolve(admission)
@@ -372,34 +498,64 @@ export class SqliteLedger implements Ledger {
     this.#announce(touched)
   }
 
+  /** Nothing of a batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted. */
+  #refused({ admits, settlements, done }: Batch, cause: unknown): void {
+    const { open } = this.#book
+    for (const { admission } of done) if (admission) open.delete(callSeq(admission.callId)!)
+    for (const { seq } of settlements) {
+      const call = open.get(seq)
+      if (call) call.state = 'reserved'
+    }
+    this.#settlements = [...settlements, ...this.#settlements]
+    this.#timer ??= setTimeout(this.#commit, 200)
+    for (const job of admits) job.reject(cause)
+  }
+
   /** Drops what nobody asks for any more. Inside a transaction. */
   #forget(nowMs: number): void {
     this.#sql.forgetIdempotency.run(this.#reports.seqAt(nowMs - 2 * IDEMPOTENCY_MS))
     this.#book.estimates.forget(this.#reports.seqAt(nowMs - KNOWN_MS))
   }
 
-  /** Runs one durable transaction; the rows it changed. Faults roll back the file and what memory holds of it, and leave as LedgerFault. */
-  #transaction(work: () => void): ReadonlySet<number> {
+  /**
+   * Runs one durable transaction; the rows it changed. Faults roll back the file and what memory holds of it, and leave
+   * as LedgerFault.
+   *
+   * @param recorded whether it is only recorded: it is then neither written nor durable yet
+   */
+  #transaction(work: () => void, recorded = false): ReadonlySet<number> {
     this.storage?.check()
     try {
+      if (recorded) this.#recording.begin()
       this.#book.begin()
       work()
       this.#book.finish()
       const touched = this.#book.commit()
-      this.storage?.worked()
+      if (!this.#recording.going) this.storage?.worked()
       return touched
     } catch (cause) {
+      this.#recording.drop()
       this.#book.undo()
       if (cause instanceof LedgerConflict) throw cause
-      throw (
-        this.storage?.failed(cause) ??
-        new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
-      )
+      throw this.#faultOf(cause)
     }
   }
 
+  #faultOf(cause: unknown): LedgerFault {
+    return (
+      this.storage?.failed(cause) ??
+      new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
+    )
+  }
+
   /** An administrator's change, in a transaction of its own. */
-  #change<T>(work: () => T): T {
+  async #change<T>(work: () => T): Promise<T> {
+    await this.#written()
+    return this.#changeNow(work)
+  }
+
+  /** The same in this very turn. No other thread may be writing. */
+  #changeNow<T>(work: () => T): T {
     let result: T
     try {
       this.#announce(
@@ -450,7 +606,7 @@ export class SqliteLedger implements Ledger {
 
   async takenBack(id: string, actor: string, keepsCounted = false): Promise<void> {
     await this.flushed()
-    this.#change(() => this.#book.takenBack(id, actor, keepsCounted))
+    await this.#change(() => this.#book.takenBack(id, actor, keepsCounted))
   }
 
   // Money that moved without a call
@@ -588,13 +744,14 @@ export class SqliteLedger implements Ledger {
       try {
         for (let after: number | null = 0; after !== null;) {
           const from: number = after
-          const { calls, rows, kept, next } = this.#change(() => this.#book.erase(subject, digest, actor, from))
+          const { calls, rows, kept, next } = await this.#change(() => this.#book.erase(subject, digest, actor, from))
           all.calls += calls
           all.rows += rows
           all.kept = [...all.kept, ...kept]
           after = next
           await new Promise((resolve) => setImmediate(resolve))
         }
+        await this.#written()
         this.#db.pragma('wal_checkpoint(TRUNCATE)')
         return all
       } finally {
@@ -622,7 +779,13 @@ export class SqliteLedger implements Ledger {
 
   async backup(file: string): Promise<void> {
     await this.flushed()
-    await this.#db.backup(file)
+    // What another connection writes would make the copy begin again, for ever under load.
+    this.#here++
+    try {
+      await this.#db.backup(file)
+    } finally {
+      this.#here--
+    }
   }
 
   async close(): Promise<void> {
@@ -636,16 +799,23 @@ export class SqliteLedger implements Ledger {
       if (!(cause instanceof LedgerFault)) throw cause
     }
     if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.#starting
+    await this.#thread?.close()
     if (this.storage !== null) return this.storage.close()
     this.#db.close()
   }
 }
 
-/** @throws LedgerFault as `openDatabase` does */
+/**
+ * @param options with `shared`: a thread of its own writes what several calls wait for
+ * @throws LedgerFault as `openDatabase` does
+ */
 export function openSqlite(options: { readonly file: string; readonly clock: Clock } & StorageOptions): SqliteLedger {
   const storage = new Storage(options.file, options)
   try {
-    return new SqliteLedger(storage.db, options.clock, storage)
+    const ledger = new SqliteLedger(storage.db, options.clock, storage)
+    if (options.shared === true) ledger.useThread(new CommitThread(options.file))
+    return ledger
   } catch (cause) {
     void storage.close()
     throw cause

@@ -72,7 +72,8 @@ export function storageFault(kind: StorageFaultKind, cause?: unknown): StorageFa
 export function kindOf(cause: unknown): StorageFaultKind | null {
   const code = (cause as { code?: unknown } | null)?.code
   if (typeof code !== 'string') return null
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return 'full'
+  // The index of the log could not be made larger.
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE' || code === 'ENOSPC') return 'full'
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'locked'
   if (code === 'SQLITE_READONLY_DBMOVED') return 'vanished'
   if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'EROFS') return 'read-only'

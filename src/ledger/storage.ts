@@ -44,6 +44,8 @@ export class Storage {
   #following: NodeJS.Timeout | null = null
   #trying: NodeJS.Timeout | null = null
   #check: WholeCheck | null = null
+  /** Another connection of this process is writing. */
+  busy = false
   #checked: Checked | null = { verdict: 'sound' }
 
   /** @throws LedgerFault as `openDatabase` does */
@@ -174,6 +176,7 @@ export class Storage {
 
   /** Room for a whole batch of calls is asked for and given back, each durably. */
   #tryNow(): void {
+    if (this.busy) return
     try {
       this.check()
       for (const sql of [TAKE_ROOM, GIVE_ROOM]) {

@@ -3,6 +3,7 @@ import { ZERO, type Usd } from '../contracts/money.js'
 import { RecordsFault, type Doubt, type Finding } from '../contracts/records.js'
 import type { Engine, VendorRuntime } from '../engine.js'
 import { bookedBy } from '../pipeline.js'
+import { isVendorId } from '../vendor-id.js'
 import { openEvidence, type Evidence } from './evidence.js'
 import type { Readings } from './reach.js'
 import { repeat } from './repeat.js'
@@ -59,9 +60,13 @@ export async function resolveDoubt(
     return booked(row, await settlementOf(row, finding, understood, known), finding.why, engine)
   }
   if (!wish.replay) return still(finding.why)
-  const again = await repeat(row, evidence, understood, runtime, record, engine)
-  if (typeof again === 'string') return still(`${finding.why} ${again}`)
-  return booked(row, again, 'It was sent again under its idempotency key, and the vendor answered.', engine)
+  try {
+    const again = await repeat(row, evidence, understood, runtime, record, engine)
+    if (typeof again === 'string') return still(`${finding.why} ${again}`)
+    return await booked(row, again, 'It was sent again under its idempotency key, and the vendor answered.', engine)
+  } finally {
+    engine.ledger.cameBack(row.id)
+  }
 }
 
 function doubtOf(
@@ -144,7 +149,10 @@ async function settlementOf(
   { match, question, explanation }: Understood,
   known: Doubt['taken'],
 ): Promise<Outcome> {
-  if (finding.found === 'not_executed') return { ...asReserved(row), outcome: 'released' }
+  if (finding.found === 'not_executed') {
+    const { left } = finding
+    return { ...asReserved(row), outcome: 'released', ...(left !== undefined && isVendorId(left) && { made: left }) }
+  }
   // A record that does not say what it cost leaves it at what was reserved.
   const says = finding.reply === null ? null : bookedBy(match.operation, finding.reply, question, explanation)
   const { amount, object } = says ?? {}

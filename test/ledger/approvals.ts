@@ -8,6 +8,7 @@ import {
   type KeyRecord,
   type Ledger,
 } from '../../src/contracts/ledger.js'
+import { ZERO } from '../../src/contracts/money.js'
 import type { Decision, Usage } from '../../src/contracts/policy.js'
 import {
   admitted,
@@ -299,6 +300,52 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
       expect(await only()).toMatchObject({ state: 'approved' })
     })
 
+    test('is neither seen nor used up where no policy wants approvals, or nothing is paid', async () => {
+      await send()
+      const { id } = await only()
+      await approve(id)
+      for (const more of [{ approvalMs: null }, { quoted: ZERO }]) {
+        const { usage } = await admitted(ledger, call('60.00', more), allow)
+        expect(usage).toMatchObject({ approval: null, approvalsFull: false })
+      }
+      expect(await ledger.approval(id)).toMatchObject({ state: 'approved' })
+    })
+
+    test('a call that passes by itself leaves alone what does not cover it: a request still open, or approved for less', async () => {
+      await send()
+      const { id } = await only()
+      await ledger.admit(call('60.00'), allow)
+      expect(await ledger.approval(id)).toMatchObject({ state: 'open', usedBy: null })
+      await approve(id)
+      await ledger.admit(call('60.01'), allow)
+      expect(await only()).toMatchObject({ state: 'approved', usedBy: null })
+      expect(await kinds()).toEqual(['approval.requested', 'approval.approved'])
+    })
+
+    test('what the person at the client approved lets a call through only where every policy lets that person decide', async () => {
+      await send()
+      const { id } = await only()
+      await ledger.decideApproval(id, 'approved', null, 'client:mcp')
+      for (const more of [{}, { clientApproves: false }]) {
+        const { decision, usage } = await admitted(ledger, call('60.00', more), approving('60.00'))
+        expect(decision.verdict).toBe('deny')
+        expect(usage.approval?.id).not.toBe(id)
+      }
+      expect((await send('60.00', { clientApproves: true })).decision.verdict).toBe('allow')
+      expect(await ledger.approval(id)).toMatchObject({ state: 'used', decidedBy: 'client:mcp' })
+    })
+
+    test('one for an operation that nobody knows names none', async () => {
+      await send('60.00', { operation: null })
+      expect(await only()).toMatchObject({ operation: '' })
+    })
+
+    test('an id that nobody was given names no request, and no page goes on after it', async () => {
+      await send()
+      expect(await ledger.approval('appr_nobody')).toBeNull()
+      expect(await ledger.approvals({}, { limit: 10, cursor: 'appr_nobody' })).toEqual({ rows: [], next: null })
+    })
+
     test('a judgement that fails once the request is named leaves nothing behind', async () => {
       const broken = ledger.admit(call('60.00'), (usage) => {
         if (usage.approval !== null) throw new Error('a bug')
@@ -320,6 +367,7 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
       expect(await of('open')).toEqual(ids.slice(2))
       expect([await of('approved'), await of('denied')]).toEqual([[ids[0]], [ids[1]]])
       const walked: string[] = []
+      const sizes: number[] = []
       let cursor: string | null = null
       do {
         const page: Awaited<ReturnType<Ledger['approvals']>> = await ledger.approvals(
@@ -327,9 +375,11 @@ export function approvalsContract(name: string, open: () => Promise<Book>): void
           { limit: 4, ...(cursor === null ? {} : { cursor }) },
         )
         walked.push(...page.rows.map(({ id }) => id))
+        sizes.push(page.rows.length)
         cursor = page.next
       } while (cursor !== null)
       expect(walked).toEqual(ids.slice(2))
+      expect(sizes).toEqual([4, 4, 2])
       book.clock.at += HOUR
       expect(await of('expired')).toEqual([ids[0], ...ids.slice(2)])
       expect(await of('open')).toEqual([])

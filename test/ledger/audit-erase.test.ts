@@ -27,7 +27,8 @@ describe('erasing', () => {
     book.clock.at += 3 * DAY
     expect(onDisk(EMAIL)).toBe(true)
     const erased = await book.ledger.erase(EMAIL, DIGEST, 'ada')
-    expect(erased).toMatchObject({ calls: 3, kept: [] })
+    // The policy, the key that was revoked and the approval; and the freeze.
+    expect(erased).toEqual({ calls: 3, rows: 4, kept: [] })
     expect(await book.ledger.verify()).toEqual([])
     expect(onDisk(EMAIL)).toBe(false)
     const denied = await row(book.ledger, 'call_0000000005')
@@ -114,6 +115,25 @@ describe('erasing', () => {
     await Promise.all(all)
     expect(await ledger.erase('cus_Ann', DIGEST, 'ada')).toEqual({ calls: 1_203, rows: 0, kept: [] })
     expect((await ledger.entries(0, 10_000)).filter(({ kind }) => kind === 'erased')).toHaveLength(3)
+    expect(await ledger.verify()).toEqual([])
+  })
+
+  test('looks at what is no call once, however many calls there are, and notes no transaction that erased nothing', async () => {
+    const { ledger } = book
+    const key = await newKey(ledger)
+    const { id } = await ledger.addPolicy('cus_Ann', { for: 'cus_Ann' }, 'ada')
+    await newKey(ledger, { policyId: id })
+    // As many as one transaction takes: only the next one finds that there are no more.
+    const all = Array.from({ length: 500 }, () => ledger.admit(draft(key, '0.00', { customer: 'cus_Ann' }), allow))
+    await Promise.all(all)
+    const { calls, kept } = await ledger.erase('cus_Ann', DIGEST, 'ada')
+    expect([calls, kept.length]).toEqual([500, 1])
+    expect((await ledger.entries(0, 10_000)).filter(({ kind }) => kind === 'erased')).toHaveLength(1)
+    const more = Array.from({ length: 501 }, () => ledger.admit(draft(key, '0.00', { customer: 'cus_Bob' }), allow))
+    await Promise.all(more)
+    const bob = await ledger.addPolicy('bob', { for: 'cus_Bob' }, 'ada')
+    await newKey(ledger, { policyId: bob.id })
+    expect((await ledger.erase('cus_Bob', DIGEST, 'ada')).kept).toHaveLength(1)
     expect(await ledger.verify()).toEqual([])
   })
 

@@ -164,6 +164,19 @@ test('the last 35 days are never pruned, nor is a book that does not verify', as
   await broken.close()
 })
 
+test('what stands is told again 200 rows an entry, each once, in no entry more than it takes', async () => {
+  // The key and its policy, and a freeze each.
+  for (let i = 0; i < 398; i++) await book.ledger.freeze({ kind: 'run', value: `run_${i}` }, null, 'ada')
+  await days(1)
+  book.clock.at += 60 * DAY
+  expect((await book.ledger.prune(ago(40), archive, 'ada')).calls).toBe(10)
+  const told = (await book.ledger.entries(0, 10_000)).filter(({ kind }) => kind === 'rows.standing')
+  const names = told.map(({ detail }) => Object.keys((JSON.parse(detail) as { rows: object }).rows))
+  expect(names.map(({ length }) => length)).toEqual([200, 200])
+  expect(new Set(names.flat()).size).toBe(400)
+  expect(await book.ledger.verify()).toEqual([])
+})
+
 test('killed after the archive was written everything is there, and pruning again makes another archive', async () => {
   await days(4)
   book.clock.at += 60 * DAY

@@ -23,6 +23,7 @@ import {
   unique,
   runsOn,
 } from './book.js'
+import { commitmentsInOneCommit } from './commitments-in-one-commit.js'
 import type { Book } from './contract.js'
 
 const MONTHLY = { window: 'all', measure: 'recurring', code: 'budget_exceeded' } as const
@@ -45,6 +46,8 @@ const later = (kind: 'open' | 'scheduled', more: Partial<Commitment> = {}): Comm
 
 /** What is still to come: part of the promises of src/contracts/ledger.ts, for any store behind them. */
 export function commitmentsContract(name: string, open: () => Promise<Book>): void {
+  commitmentsInOneCommit(name, open)
+
   describe(`${name} ledger: what is still to come`, () => {
     let book: Book
     let ledger: Ledger
@@ -114,6 +117,8 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       await done(ledger, call(recurring('30.00')), reply('released'))
       expect(await standing()).toEqual([])
       expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+      const [entry] = (await ledger.entries(0, 100)).filter(({ kind }) => kind === 'released')
+      expect(JSON.parse(entry!.detail)).toMatchObject({ commitment: { counted: '0' } })
     })
 
     test('what nobody knows the outcome of stands without an id, over a crash too, and gets one when it is known', async () => {
@@ -134,6 +139,24 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       ledger.settle(id, reply('released'))
       expect(await standing()).toEqual([])
       expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+    })
+
+    test('counts on every budget of what recurs, and comes off every one when it was never made', async () => {
+      const policy = monthly('policy:p|recurring', '500.00')
+      const of = { budgets: [cap, policy] }
+      const stays = await done(ledger, call(recurring('30.00'), of), reply('settled', { object: 'sub_1' }))
+      await done(ledger, call(recurring('8.00'), of), reply('released'))
+      for (const each of [cap, policy])
+        expect(await counted(ledger, each)).toEqual({ spent: dollars('30.00'), held: ZERO })
+      expect(await standing()).toMatchObject([{ id: stays }])
+    })
+
+    test('of a call without credential and operation stands for itself, at what the call cost', async () => {
+      const lost = call(recurring('30.00'), { credentialId: null, operation: null, quoted: dollars('12.00') })
+      const id = await done(ledger, lost, reply('assumed'))
+      expect(await standing()).toMatchObject([
+        { id, credentialId: '', operation: '', object: null, counted: dollars('12.00'), perMonth: dollars('30.00') },
+      ])
     })
 
     test('parallel calls never pass the cap', async () => {
@@ -167,6 +190,40 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
       ledger.settle(again.callId, reply('settled', { object: 'sub_1' }))
       expect(await standing()).toMatchObject([{ id: first, object: 'sub_1', perMonth: dollars('30.00') }])
       expect(await counted(ledger, cap)).toEqual({ spent: dollars('30.00'), held: ZERO })
+    })
+
+    describe('the answer to a replay', () => {
+      const keyed = { idempotencyHash: 'idem_1', requestHash: 'request_1' }
+      const replayed = async (more: Partial<Settlement>): Promise<void> => {
+        await done(ledger, call(recurring('30.00'), keyed), reply('settled', more))
+      }
+      const named = async (): Promise<readonly { readonly callId: string | null; readonly said: unknown }[]> =>
+        (await ledger.entries(0, 100))
+          .filter(({ kind }) => kind === 'commitment.named')
+          .map(({ callId, detail }) => ({ callId, said: JSON.parse(detail) as unknown }))
+
+      test('is written down when it names what the first one made, once', async () => {
+        const first = await done(ledger, call(recurring('30.00'), keyed), reply('assumed'))
+        await replayed({ object: 'in_1', commitment: 'sub_1' })
+        await replayed({ object: 'in_1', commitment: 'sub_2' })
+        expect(await named()).toEqual([{ callId: first, said: { by: 2, object: 'sub_1' } }])
+        expect(await standing()).toMatchObject([{ id: first, object: 'sub_1' }])
+      })
+
+      test('that names nothing changes nothing', async () => {
+        await done(ledger, call(recurring('30.00'), keyed), reply('assumed'))
+        await replayed({})
+        expect(await named()).toEqual([])
+        expect(await standing()).toMatchObject([{ object: null }])
+      })
+
+      test('names nothing that has ended meanwhile', async () => {
+        await done(ledger, call(recurring('30.00'), keyed), reply('settled', { object: 'sub_1' }))
+        await done(ledger, draft(key, '0.00', { budgets }), reply('settled', { ends: 'sub_1' }))
+        await replayed({ object: 'sub_1' })
+        expect(await named()).toEqual([])
+        expect(await standing()).toEqual([])
+      })
     })
 
     test('a call turned away while its replay may go through stays committed', async () => {
@@ -217,6 +274,15 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
           ['5.00', '0.00'].map(dollars),
         )
         expect(await standing()).toMatchObject([{ id, perMonth: dollars('5.00') }])
+      })
+
+      test('that lowers it says what each call gave back, and on account of which, and nothing of those that gave none', async () => {
+        await subscribed('30.00')
+        const raise = await done(ledger, call(recurring('50.00', { object: 'sub_1' })), reply('settled'))
+        await changed('40.00')
+        const returned = (await ledger.entries(0, 100)).filter(({ kind }) => kind === 'commitment.returned')
+        expect(returned).toMatchObject([{ callId: raise, amount: dollars('10.00') }])
+        expect(JSON.parse(returned[0]!.detail)).toEqual({ by: 3, object: 'sub_1' })
       })
 
       test('counts the larger while it is under way and when its outcome is unknown', async () => {
@@ -296,9 +362,45 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         await cancel('sub_unknown')
       })
 
+      test('says by which call', async () => {
+        const id = await subscribed('30.00')
+        await cancel('sub_1')
+        const ended = (await ledger.entries(0, 100)).filter(({ kind }) => kind === 'commitment.ended')
+        expect(ended).toMatchObject([{ callId: id, amount: dollars('30.00') }])
+        expect(JSON.parse(ended[0]!.detail)).toEqual({ by: 2, object: 'sub_1' })
+      })
+
+      test('is the origin of what comes later only if it recurred', async () => {
+        const ends = async (commits: Commitment, commitment: string): Promise<string> => {
+          const id = await done(ledger, call(commits), reply('settled', { commitment }))
+          await cancel(commitment)
+          return id
+        }
+        const billed = await ends(recurring('30.00'), 'sub_1')
+        await ends(later('open'), 'plink_1')
+        await ends(later('scheduled'), 'SM1')
+        expect(await ledger.originOf(['cred_1'], ['plink_1', 'SM1', 'sub_1'])).toMatchObject({
+          callId: billed,
+          object: 'sub_1',
+        })
+        expect(await standing()).toEqual([])
+      })
+
       test('by the very call that made it, which was done at once, stands never', async () => {
         await done(ledger, call(later('open')), reply('settled', { object: 'pi_1', ends: 'pi_1' }))
         expect(await standing()).toEqual([])
+      })
+
+      test('by a call that changes it too, ends with what that call made of it', async () => {
+        await subscribed('30.00')
+        await changed('50.00', reply('settled', { ends: 'sub_1' }))
+        expect(await standing()).toEqual([])
+        expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
+      })
+
+      test('what a call makes in place of an object that nobody knows stands', async () => {
+        const id = await done(ledger, call(recurring('30.00')), reply('settled', { object: 'sub_2', ends: 'sub_1' }))
+        expect(await standing()).toMatchObject([{ id, object: 'sub_2' }])
       })
 
       test('ends nothing of the same name elsewhere', async () => {
@@ -325,6 +427,18 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         book.clock.at = dueAt
         expect(await standing()).toEqual([])
       })
+    })
+
+    test('only what is scheduled comes to an end by the time alone, and only if somebody knows when', async () => {
+      const dueAt = book.clock.at + HOUR
+      const kept = [later('scheduled'), later('open', { dueAt }), recurring('3.00', { dueAt })]
+      for (const commits of kept) await done(ledger, call(commits), reply('settled', { commitment: unique('made') }))
+      book.clock.at = dueAt + DAY
+      expect((await standing()).map(({ kind, dueAt: due }) => [kind, due])).toEqual([
+        ['scheduled', null],
+        ['open', dueAt],
+        ['recurring', dueAt],
+      ])
     })
 
     describe('taken back', () => {
@@ -373,6 +487,18 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
       })
 
+      test('without an id is taken back by itself', async () => {
+        const [first, second] = [
+          await done(ledger, call(recurring('30.00')), reply('assumed')),
+          await done(ledger, call(recurring('8.00')), reply('assumed')),
+        ]
+        await ledger.takenBack(first, 'ada')
+        expect(await standing()).toMatchObject([{ id: second, object: null }])
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('8.00'), held: ZERO })
+        const [entry] = (await ledger.entries(0, 100)).filter(({ kind }) => kind === 'commitment.taken_back')
+        expect(JSON.parse(entry!.detail)).toEqual({ actor: 'ada', object: null, commitment: first })
+      })
+
       test('what a call of unknown outcome counts stays counted', async () => {
         const id = await link()
         const raise = draft(key, '100.00', {
@@ -416,6 +542,9 @@ export function commitmentsContract(name: string, open: () => Promise<Book>): vo
         cursor = page.next ?? undefined
       } while (cursor !== undefined)
       expect(paged).toEqual(made)
+      const three = await ledger.commitments(key.id, { limit: 3 })
+      expect([three.next, three.rows.at(-1)!.id]).toEqual([made[2], made[2]])
+      expect((await ledger.commitments(key.id, { limit: made.length })).next).toBeNull()
       expect(await standing()).toHaveLength(7)
       expect(await standing(child.id)).toHaveLength(2)
       expect(await standing('key_nobody')).toEqual([])

@@ -467,6 +467,41 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         expect(await ledger.verify()).toEqual([])
       })
 
+      test('where the vendor names another object than the call was on, it counts there and nowhere else', async () => {
+        const key = await newKey(ledger)
+        const named = reply('settled', { object: 'pi_2', total: dollars('40.00') })
+        await done(ledger, draft(key, '40.00', { budgets: [cap], object: 'pi_1' }), named)
+        expect(await counted(ledger, cap)).toEqual({ spent: dollars('40.00'), held: ZERO })
+        const first = await admitted(ledger, draft(key, '40.00', { budgets: [cap], object: 'pi_1' }))
+        const second = await admitted(ledger, draft(key, '40.00', { budgets: [cap], object: 'pi_2' }))
+        expect([first.reserved, second.reserved]).toEqual([dollars('40.00'), ZERO])
+        expect(await ledger.originOf(['cred_1'], ['pi_2'])).toMatchObject({ keyId: key.id })
+      })
+
+      test('and where that was found out later: what is given back is its own, once', async () => {
+        const key = await newKey(ledger)
+        const lost = await done(ledger, draft(key, '40.00', { budgets: [cap], object: 'pi_1' }), reply('assumed'))
+        const found = { ...reply('settled', { object: 'pi_2', total: dollars('40.00') }), outcome: 'settled' } as const
+        await ledger.resolve(lost, found, { actor: 'records', reason: 'As they say.' })
+        const gone = (object: string) => reply('settled', { object, total: ZERO, ends: object })
+        await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_1' }), gone('pi_1'))
+        expect((await counted(ledger, cap)).spent).toBe(dollars('40.00'))
+        await done(ledger, draft(key, '0.00', { budgets: [cap], object: 'pi_2' }), gone('pi_2'))
+        expect((await counted(ledger, cap)).spent).toBe(ZERO)
+      })
+
+      test('another object that is named takes nothing off the calls that count for it', async () => {
+        const key = await newKey(ledger)
+        await done(
+          ledger,
+          draft(key, '40.00', { budgets: [cap] }),
+          reply('settled', { object: 'pi_2', total: dollars('40.00') }),
+        )
+        const named = reply('settled', { object: 'pi_2', total: dollars('10.00') })
+        await done(ledger, draft(key, '10.00', { budgets: [cap], object: 'pi_1' }), named)
+        expect((await counted(ledger, cap)).spent).toBe(dollars('40.00'))
+      })
+
       test('a call whose outcome is unknown can be resolved after its object was cancelled', async () => {
         const key = await newKey(ledger)
         const first = await done(ledger, draft(key, '100.00', { budgets: [cap] }), opened('100.00'))
@@ -734,6 +769,23 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         expect(JSON.stringify(denial)).not.toContain(key.digest)
       })
 
+      test('a call of unknown outcome that is sent once more is named by a revocation until it came back, and leaves no more after', async () => {
+        const root = await newKey(ledger)
+        const child = await newKey(ledger, { parentId: root.id })
+        const [back, gone, waiting] = [
+          await row(ledger, await done(ledger, draft(child, '1.00'), reply('assumed'))),
+          await row(ledger, await done(ledger, draft(child, '1.00'), reply('assumed'))),
+          await row(ledger, await done(ledger, draft(child, '1.00'), reply('assumed'))),
+        ]
+        const stranger = await row(ledger, await done(ledger, draft(await newKey(ledger), '1.00'), reply('assumed')))
+        for (const call of [back, gone, stranger]) expect(ledger.mayLeaveAgain(call)).toBe(true)
+        ledger.cameBack(back.id)
+        expect((await ledger.revoke(root.id, null, 'operator')).inFlight).toEqual([gone.id])
+        expect(ledger.mayLeaveAgain(waiting)).toMatchObject({ code: 'key_revoked' })
+        await ledger.freeze({ kind: 'vendor', value: 'stripe' }, null, 'operator')
+        expect(ledger.mayLeaveAgain(stranger)).toMatchObject({ code: 'key_frozen' })
+      })
+
       test('revoked again, also after a restart, a key gives its first reply', async () => {
         const key = await newKey(ledger)
         const { callId } = await ledger.admit(draft(key, '1.00'), allow)
@@ -769,9 +821,8 @@ export function ledgerContract(name: string, open: () => Promise<Book>): void {
         const { callId } = await ledger.admit(draft(key, '1.00'), allow)
         const denied = await ledger.admit(draft(key, '1.00'), refuse('amount_unknown'))
         ledger.mayLeave(callId)
-        expect(() => ledger.mayLeave(callId)).toThrow()
-        expect(() => ledger.mayLeave(denied.callId)).toThrow()
-        expect(() => ledger.mayLeave('call_0000000zzz')).toThrow()
+        for (const id of [callId, denied.callId, 'call_0000000zzz', 'nonsense'])
+          expect(() => ledger.mayLeave(id)).toThrow(/leaves once, and only after its admission/)
       })
 
       test.each<[string, (ids: { root: string }) => FreezeScope, string[]]>([

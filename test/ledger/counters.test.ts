@@ -52,10 +52,22 @@ describe('a counter', () => {
     expect(sums(counters.peek(day('21')))).toEqual([6n, 8n])
   })
 
-  test('stays in memory over a commit', () => {
+  test('stays in memory over a commit, and the file is not asked again', () => {
     const counter = made(day('21'), 5n, 7n)
     counters.write()
+    db.exec('delete from counters')
     expect(counters.peek(day('21'))).toBe(counter)
+    expect(counters.byId(counter.id)).toBe(counter)
+  })
+
+  test('is written once a commit, however many calls it holds', () => {
+    const changes = db.prepare('select total_changes()').pluck()
+    const counter = made(day('21'), 1n)
+    for (let i = 0; i < 3; i++) counters.add(counter, 1n, 1n)
+    const before = changes.get() as number
+    counters.write()
+    counters.write()
+    expect(changes.get()).toBe(before + 1)
   })
 
   test('that is not there by its number is a bug', () => {
@@ -147,4 +159,19 @@ describe('a span that has ended', () => {
     made({ ...day('21'), window: 'run_a' }, 1n)
     expect(counters.current({ counter: 'key:a|day', window: 'run_a', since: null })?.place?.window).toBe('run_a')
   })
+})
+
+test('a hundred thousand counters at most stay in memory over a commit', () => {
+  db.exec(`
+    with recursive n (i) as (select 1 union all select i + 1 from n where i <= 100000)
+    insert into counters (id, counter, window, spent, held) select i, 'key:a|run', 'run_' || i, i, 0 from n
+  `)
+  for (let id = 1; id <= 100_000; id++) counters.byId(id)
+  const first = counters.byId(1)
+  counters.write()
+  expect(counters.byId(1)).toBe(first)
+  counters.byId(100_001)
+  counters.write()
+  expect(counters.byId(1)).not.toBe(first)
+  expect(sums(counters.byId(1))).toEqual([1n, 0n])
 })

@@ -78,6 +78,19 @@ describe('the rate window', () => {
     expect(times).toHaveLength(3_000)
     expect(windows.read('a', NOW + 60_000 + 1_600)).toEqual({ count: 1_400, oldestAt: NOW + 1_601 })
   })
+
+  test.each([
+    ['half of a long list', 3_000, 1_500],
+    ['1,024 calls', 2_000, 1_024],
+    ['most of a short list', 10, 9],
+  ])('lets go of nothing while what is past is %s', (_, count, past) => {
+    const times = Array.from({ length: count }, (_call, i) => NOW + i)
+    const windows = new RateWindows(() => times)
+    const at = NOW + 60_000 + past - 1
+    windows.add('a', at)
+    expect(times).toHaveLength(count + 1)
+    expect(windows.read('a', at)).toEqual({ count: count - past + 1, oldestAt: NOW + past })
+  })
 })
 
 describe('the calls of the last day', () => {
@@ -182,6 +195,18 @@ describe('calls under way', () => {
     expect([booked, next, third].map(({ overlapped }) => overlapped)).toEqual([false, true, true])
   })
 
+  test('overlap with what is still under way on their object after another is over', () => {
+    const open = new OpenCalls()
+    const [first, second] = [call(), call()]
+    open.add(first)
+    open.add(second)
+    second.overlapped = false
+    open.delete(first.seq)
+    const third = call()
+    open.add(third)
+    expect([second, third].map(({ overlapped }) => overlapped)).toEqual([true, true])
+  })
+
   test('tell of each that comes, and of those it overlaps with', () => {
     const told: number[] = []
     const open = new OpenCalls(({ seq: of }) => void told.push(of))
@@ -223,6 +248,18 @@ describe('a burst of refusals', () => {
     expect(bursts.shared('rate_limited', tally({ keyId: 'key_2' }), 32)).toBeNull()
     expect(bursts.shared('rate_limited', tally({ at: 1_000_999 }), 33)).not.toBeNull()
     expect(bursts.shared('rate_limited', tally({ at: 1_001_000 }), 34)).toBeNull()
+  })
+
+  test('is remembered among ten thousand others, and forgotten with them when one more comes', () => {
+    const bursts = new Bursts()
+    for (let i = 0; i < 20; i++) bursts.shared('rate_limited', tally(), i)
+    const others = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) bursts.shared('rate_limited', tally({ keyId: `other_${i}` }), 100 + i)
+    }
+    others(0, 10_000)
+    expect(bursts.shared('rate_limited', tally(), 20_000)).toMatchObject({ seq: 19 })
+    others(10_000, 10_001)
+    expect(bursts.shared('rate_limited', tally(), 20_001)).toBeNull()
   })
 
   test('is forgotten after a rollback', () => {

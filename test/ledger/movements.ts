@@ -53,6 +53,30 @@ export function movementsContract(name: string, open: () => Promise<Book>): void
       expect(await spent()).toBe(dollars('9.00'))
     })
 
+    test('what a refused call has made all the same costs nothing, and what others pay on it counts in full', async () => {
+      const callId = await done(ledger, draft(key, '5.00', { budgets: [cap] }), reply('released', { made: 'pi_1' }))
+      expect(await spent()).toBe(0n)
+      const origin = await ledger.originOf(['cred_1'], ['pi_1'])
+      expect(origin).toMatchObject({ callId, keyId: key.id, object: 'pi_1' })
+      expect(await moved(movement(origin, '5.00'))).toMatchObject({ counted: dollars('5.00'), keyId: key.id })
+      // Named again by another refusal, it stays its maker's.
+      await done(ledger, draft(await newKey(ledger), '5.00'), reply('released', { made: 'pi_1' }))
+      expect(await ledger.originOf(['cred_1'], ['pi_1'])).toEqual(origin)
+      expect(await ledger.originOf(['cred_2'], ['pi_1'])).toBeNull()
+    })
+
+    test('and so when the refused call was repeated, so that it counts as spent', async () => {
+      const keyed = { idempotencyHash: unique('idem'), requestHash: unique('request'), budgets: [cap] }
+      const first = await ledger.admit(draft(key, '5.00', keyed), allow)
+      const again = await ledger.admit(draft(key, '5.00', keyed), allow)
+      expect(again.replayOf).toBe(first.callId)
+      ledger.mayLeave(first.callId)
+      ledger.settle(first.callId, reply('released', { made: 'pi_1' }))
+      await ledger.flushed()
+      expect(await ledger.call(first.callId)).toMatchObject({ state: 'assumed' })
+      expect(await ledger.originOf(['cred_1'], ['pi_1'])).toMatchObject({ callId: first.callId })
+    })
+
     test('the same money told again changes nothing', async () => {
       const told = movement(await made('plink_1', '5.00'), '8.00')
       expect((await ledger.moved(told, [cap])).fresh).toBe(true)
@@ -60,6 +84,7 @@ export function movementsContract(name: string, open: () => Promise<Book>): void
         Array.from({ length: 5 }, () => ledger.moved({ ...told, kind: 'renewal' }, [cap])),
       )
       expect(again.map(({ fresh, row }) => [fresh, row.kind])).toEqual(Array(5).fill([false, 'invoice']))
+      expect(again[0]).toMatchObject({ added: ZERO, over: [] })
       expect(await spent()).toBe(dollars('8.00'))
       expect(await all()).toHaveLength(1)
     })
@@ -75,7 +100,8 @@ export function movementsContract(name: string, open: () => Promise<Book>): void
     test('what is not explained counts on no key, and may be explained later or turn out to be more', async () => {
       const told = movement(null, '4.00')
       expect(await moved(told)).toMatchObject({ explained: false, counted: ZERO, keyId: null })
-      expect((await ledger.moved({ ...told, amount: dollars('3.00') }, [cap])).fresh).toBe(false)
+      for (const amount of ['3.00', '4.00'])
+        expect((await ledger.moved({ ...told, amount: dollars(amount) }, [cap])).fresh).toBe(false)
       expect((await moved({ ...told, amount: dollars('6.00') })).amount).toBe(dollars('6.00'))
       expect(await spent()).toBe(0n)
       const origin = await made('sub_1', '1.00')
@@ -83,6 +109,38 @@ export function movementsContract(name: string, open: () => Promise<Book>): void
       expect(row).toMatchObject({ explained: true, counted: dollars('3.00'), callId: origin.callId, run: 'run_1' })
       expect((await ledger.moved({ ...told, amount: dollars('9.00') }, [cap])).fresh).toBe(false)
       expect(await all()).toHaveLength(1)
+    })
+
+    test('a budget is beyond its cap by what was spent and is held on it, and not when it is just full', async () => {
+      const origin = { ...(await made('sub_1', '5.00')), object: null }
+      await ledger.admit(draft(key, '5.00', { budgets: [cap] }), allow)
+      expect((await ledger.moved(movement(origin, '10.00'), [cap])).over).toEqual([])
+      expect((await ledger.moved(movement(origin, '0.01'), [cap])).over).toEqual([cap])
+      // What counts nothing brings no budget anywhere.
+      expect((await ledger.moved(movement({ ...origin, object: 'sub_1' }, '1.00'), [cap])).over).toEqual([])
+    })
+
+    test('how much of it is news is told: all of it once, then what it turned out to be more', async () => {
+      const told = movement(null, '4.00')
+      expect((await ledger.moved(told, [cap])).added).toBe(dollars('4.00'))
+      expect((await ledger.moved({ ...told, amount: dollars('6.50') }, [cap])).added).toBe(dollars('2.50'))
+      expect((await ledger.moved(movement(null, '0.00', { amount: null }), [cap])).added).toBe(ZERO)
+    })
+
+    test('it counts on no budget of what recurs', async () => {
+      const monthly = budget('key:a|recurring', '1.00', { window: 'all', measure: 'recurring' })
+      const origin = { ...(await made('sub_1', '5.00')), object: null }
+      expect((await ledger.moved(movement(origin, '3.00'), [cap, monthly])).over).toEqual([])
+      expect(await spent()).toBe(dollars('8.00'))
+      expect((await counted(ledger, monthly)).spent).toBe(ZERO)
+    })
+
+    test('it counts in the run of the root of its key, and of a key nobody knows in a run of its own', async () => {
+      const child = await newKey(ledger, { parentId: key.id })
+      await moved(movement({ callId: 'call_0000000001', keyId: child.id, run: 'run_1', object: null }, '3.00'))
+      expect(await ledger.run('run_1', key.id)).toMatchObject({ keyId: key.id, spent: dollars('3.00') })
+      await moved(movement({ callId: 'call_0000000001', keyId: 'key_gone', run: 'run_2', object: null }, '2.00'))
+      expect(await ledger.run('run_2')).toMatchObject({ keyId: 'key_gone', spent: dollars('2.00') })
     })
 
     test('it is in the reports on the day it happened, under its key and run, and is no call', async () => {

@@ -15,6 +15,7 @@ import {
   capped,
   counted,
   dollars,
+  done,
   draft,
   newKey,
   refuse,
@@ -181,6 +182,21 @@ describe.skipIf(postgresMissing !== null)('two nodes on one PostgreSQL', () => {
       expect({ ...again, inFlight: [...again.inFlight].sort() }).toEqual({ revokedAt, inFlight: [...inFlight].sort() })
     })
 
+    test('what the other had sent once more is named too, and cut off it sends nothing once more', async () => {
+      const key = await newKey(a)
+      const [left, late] = [
+        await row(b, await done(b, draft(key, '1.00'), reply('assumed'))),
+        await row(b, await done(b, draft(key, '1.00'), reply('assumed'))),
+      ]
+      expect(b.mayLeaveAgain(left)).toBe(true)
+      expect((await a.revoke(key.id, null, 'operator')).inFlight).toEqual([left.id])
+      expect(b.mayLeaveAgain(late)).toMatchObject({ code: 'key_revoked' })
+      wire.block()
+      await until('its lease is over', async () => b.fault() !== null)
+      expect(b.mayLeaveAgain(late)).toMatchObject({ code: 'ledger_unavailable' })
+      wire.unblock()
+    })
+
     test('freeze and unfreeze hold on both when the reply is there', async () => {
       const key = await newKey(a)
       await b.freeze({ kind: 'vendor', value: 'stripe' }, null, 'operator')
@@ -203,6 +219,50 @@ describe.skipIf(postgresMissing !== null)('two nodes on one PostgreSQL', () => {
         const stands = b.stands(key, 'run_1', 'stripe')
         return stands !== true && stands.code === 'key_revoked'
       })
+    })
+  })
+
+  describe('a database whose clock is set forward', () => {
+    /** By a minute, far more than any lease. Whoever is cut off does not hear of it and goes by a clock that is not set. */
+    const ahead = () =>
+      server.sql(
+        `create or replace function spendgate.now_ms() returns bigint language sql volatile as
+           $$ select (extract(epoch from clock_timestamp()) * 1000)::bigint + 60000 $$`,
+        database,
+      )
+
+    test('ends no lease: revoke waits until a node that is cut off lets nothing leave', async () => {
+      const key = await newKey(a)
+      const { callId } = await b.admit(draft(key, '1.00'), allow)
+      wire.block()
+      await ahead()
+      const { inFlight } = await a.revoke(key.id, 'gone', 'operator')
+      expect(b.mayLeave(callId)).toMatchObject({ code: 'ledger_unavailable' })
+      expect(b.stands(key, 'run_1', 'stripe')).toMatchObject({ code: 'ledger_unavailable' })
+      expect(inFlight).toEqual([callId])
+      wire.unblock()
+    })
+
+    test('and so does a freeze', async () => {
+      const key = await newKey(a)
+      wire.block()
+      await ahead()
+      await a.freeze({ kind: 'all' }, null, 'operator')
+      expect(b.stands(key, 'run_1', 'stripe')).toMatchObject({ code: 'ledger_unavailable' })
+      wire.unblock()
+    })
+
+    test('nor is a node that is cut off declared gone for it, while its lease lasts', async () => {
+      const key = await newKey(a)
+      const { callId } = await b.admit(draft(key, '1.00'), allow)
+      wire.block()
+      await ahead()
+      // Whoever starts looks for nodes that are gone.
+      const late = await open()
+      await a.revoke(key.id, 'gone', 'operator')
+      expect(b.mayLeave(callId)).toMatchObject({ code: 'ledger_unavailable' })
+      await late.close()
+      wire.unblock()
     })
   })
 

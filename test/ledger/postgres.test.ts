@@ -6,14 +6,18 @@ import { openPostgres, type PostgresLedger } from '../../src/ledger/postgres/led
 import { migrate } from '../../src/ledger/postgres/migrate.js'
 import type { Pace } from '../../src/ledger/postgres/membership.js'
 import { PostgresServer, postgresMissing } from '../helpers/postgres.js'
+import { admissionsContract } from './admissions.js'
 import { approvalsContract } from './approvals.js'
 import { StandingClock } from './book.js'
+import { changesContract } from './changes.js'
 import { commitmentsContract } from './commitments.js'
 import { ledgerContract, type Book } from './contract.js'
 import { reconciliationContract } from './reconciliation.js'
 import { movementsContract } from './movements.js'
+import { outcomesContract } from './outcomes.js'
+import { registryContract } from './registry.js'
 
-/** A killed node is noticed when its lease is over, which these tests end by hand. */
+/** A killed node is declared gone when it has been silent for long enough, which these tests do by hand. */
 const PACE: Pace = { beatMs: 50, leaseMs: 5_000, graceMs: 0 }
 
 let server: PostgresServer
@@ -54,7 +58,7 @@ class PostgresBook implements Book {
 
   async crash(): Promise<Ledger> {
     await this.ledger.abandon()
-    await server.sql('update spendgate.nodes set lease_until = 0', this.#database)
+    await server.sql('update spendgate.nodes set gone = true', this.#database)
     return this.#put()
   }
 
@@ -81,7 +85,11 @@ describe.skipIf(postgresMissing !== null)('on PostgreSQL', () => {
 
   ledgerContract('PostgreSQL', () => PostgresBook.open(process.env.FORGETFUL === '1'))
   movementsContract('PostgreSQL', () => PostgresBook.open(true))
+  outcomesContract('PostgreSQL, another node in between', () => PostgresBook.open(true))
+  admissionsContract('PostgreSQL', () => PostgresBook.open())
+  changesContract('PostgreSQL', () => PostgresBook.open())
   commitmentsContract('PostgreSQL, another node in between', () => PostgresBook.open(true))
   approvalsContract('PostgreSQL', () => PostgresBook.open())
+  registryContract('PostgreSQL', () => PostgresBook.open())
   reconciliationContract('PostgreSQL, another node in between', () => PostgresBook.open(true))
 })

@@ -2,7 +2,6 @@ import Database from 'better-sqlite3'
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,10 +17,12 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LedgerFault } from '../../src/contracts/ledger.js'
 import { ZERO } from '../../src/contracts/money.js'
+import { digestOf } from '../../src/ledger/chain.js'
 import { migrations, openDatabase } from '../../src/ledger/open.js'
 import { openSqlite, SqliteLedger } from '../../src/ledger/sqlite.js'
 import { packageRoot } from '../../src/package-root.js'
 import { built, Child, spendgate, type Ended } from '../helpers/process.js'
+import { admissionsContract } from './admissions.js'
 import { approvalsContract } from './approvals.js'
 import {
   admitted,
@@ -39,63 +40,25 @@ import {
   rows,
   StandingClock,
 } from './book.js'
+import { changesContract } from './changes.js'
 import { commitmentsContract } from './commitments.js'
-import { ledgerContract, type Book } from './contract.js'
+import { ledgerContract } from './contract.js'
 import { asBeforeSalts } from './rechain.js'
 import { movementsContract } from './movements.js'
+import { sqliteBook } from './sqlite-book.js'
+import { outcomesContract } from './outcomes.js'
 import { reconciliationContract } from './reconciliation.js'
+import { registryContract } from './registry.js'
 
-/** A ledger on a file in a directory of its own. */
-class SqliteBook implements Book {
-  readonly dir = mkdtempSync(join(tmpdir(), 'spendgate-ledger-'))
-  readonly clock = new StandingClock()
-  ledger: SqliteLedger
-  #file = join(this.dir, 'spendgate.db')
-  #copies = 0
-
-  constructor() {
-    this.ledger = this.#open()
-  }
-
-  async reopen(): Promise<SqliteLedger> {
-    await this.ledger.close()
-    return (this.ledger = this.#open())
-  }
-
-  /** The lock keeps any second connection out, so what is durable is looked at in a copy of the file and its log. */
-  async crash(): Promise<SqliteLedger> {
-    const copy = join(this.dir, `copy-${++this.#copies}.db`)
-    for (const tail of ['', '-wal']) if (existsSync(this.#file + tail)) copyFileSync(this.#file + tail, copy + tail)
-    await this.ledger.close()
-    this.#file = copy
-    return (this.ledger = this.#open())
-  }
-
-  async alter(sql: string): Promise<SqliteLedger> {
-    await this.ledger.close()
-    const db = new Database(this.#file)
-    for (const name of db.prepare(`select name from sqlite_schema where type = 'trigger'`).pluck().all() as string[])
-      db.exec(`drop trigger ${name}`)
-    db.exec(sql)
-    db.close()
-    return (this.ledger = this.#open())
-  }
-
-  async close(): Promise<void> {
-    await this.ledger.close()
-    rmSync(this.dir, { recursive: true, force: true })
-  }
-
-  #open(): SqliteLedger {
-    return openSqlite({ file: this.#file, clock: this.clock })
-  }
-}
-
-ledgerContract('SQLite', async () => new SqliteBook())
-commitmentsContract('SQLite', async () => new SqliteBook())
-approvalsContract('SQLite', async () => new SqliteBook())
-reconciliationContract('SQLite', async () => new SqliteBook())
-movementsContract('SQLite', async () => new SqliteBook())
+ledgerContract('SQLite', sqliteBook)
+commitmentsContract('SQLite', sqliteBook)
+approvalsContract('SQLite', sqliteBook)
+reconciliationContract('SQLite', sqliteBook)
+movementsContract('SQLite', sqliteBook)
+outcomesContract('SQLite', sqliteBook)
+admissionsContract('SQLite', sqliteBook)
+changesContract('SQLite', sqliteBook)
+registryContract('SQLite', sqliteBook)
 
 describe('the SQLite file', () => {
   let dir: string
@@ -228,6 +191,79 @@ describe('the SQLite file', () => {
     expect(await copy.verify()).toEqual([])
     expect(copy.findKey(key.digest)).not.toBeNull()
     await Promise.all([copy.close(), ledger.close()])
+  })
+
+  test('holds what a call of unknown outcome sent until the outcome is known, and nothing of any other call', async () => {
+    const ledger = open()
+    const key = await newKey(ledger)
+    const settled = await done(ledger, draft(key, '1.00'), reply('settled', { evidence: 'of a settled call' }))
+    const doubt = await done(ledger, draft(key, '1.00'), reply('assumed', { evidence: 'of a call in doubt' }))
+    const kept = (): unknown => ledger.storage!.db.prepare('select call_seq, sealed from evidence').raw().all()
+    expect((await row(ledger, settled)).seq).toBe(1)
+    expect(kept()).toEqual([[2, 'of a call in doubt']])
+    const word = { actor: 'ada', reason: 'It was done.' }
+    await ledger.resolve(doubt, { outcome: 'settled', status: null, requestId: null, ms: null }, word)
+    expect(kept()).toEqual([])
+    await ledger.close()
+  })
+
+  test.each([
+    ['with the salt of the call', false],
+    ['without salt for a call of an earlier version', true],
+  ])('says in the chain what a person said as a digest, %s', async (_what, unsalted) => {
+    const ledger = open()
+    const key = await newKey(ledger)
+    const ids = [await done(ledger, draft(key, '1.00'), reply('assumed'))]
+    ids.push(await done(ledger, draft(key, '1.00'), reply('assumed')))
+    const { db } = ledger.storage!
+    if (unsalted) {
+      for (const name of db.prepare(`select name from sqlite_schema where type = 'trigger'`).pluck().all() as string[])
+        db.exec(`drop trigger ${name}`)
+      db.exec('update calls set salt = null')
+    }
+    const salts = db.prepare('select coalesce(salt, ?) from calls order by seq').pluck().all('') as string[]
+    expect(new Set(salts).size).toBe(unsalted ? 1 : 2)
+    const word = { actor: 'ada', reason: 'Ann says that she has it.' }
+    await ledger.resolve(ids[0]!, { outcome: 'settled', status: null, requestId: null, ms: null }, word)
+    const denial = { code: 'key_revoked', rule: 'standing', message: 'Revoked for Ann.' } as const
+    ledger.settle(ids[1]!, { ...reply('released'), denial })
+    const [first, second] = (await ledger.entries(0, 100)).slice(-2)
+    expect(JSON.parse(first!.detail)).toMatchObject({
+      by: 'ada',
+      said: digestOf(salts[0]!, ['ada', 'Ann says that she has it.']),
+    })
+    expect(JSON.parse(second!.detail)).toMatchObject({
+      why: digestOf(salts[1]!, ['deny', 'key_revoked', 'standing', 'Revoked for Ann.']),
+    })
+    await ledger.close()
+  })
+
+  test('takes credentials and a setting that were sealed anew together, in one entry that tells no secret', async () => {
+    const ledger = open()
+    const kept = [credential({ name: 'a' }), credential({ name: 'b' })]
+    for (const each of kept) await ledger.putCredential(each, 'credential.added', 'ada')
+    const anew = kept.map((each) => ({ ...each, sealed: 'sealed anew' }))
+    await ledger.reseal(anew, { name: 'internal.sealed', value: 'sealed anew, too' }, 'db rotate-master-key')
+    expect(ledger.credentials()).toEqual(anew)
+    expect(ledger.setting('internal.sealed')).toBe('sealed anew, too')
+    const entry = (await ledger.entries(0, 100)).at(-1)!
+    expect(entry.kind).toBe('master-key.rotated')
+    expect(JSON.parse(entry.detail)).toEqual({
+      actor: 'db rotate-master-key',
+      credentials: kept.map(({ id }) => id),
+      name: 'internal.sealed',
+      digest: expect.any(String),
+      rows: Object.fromEntries(kept.map(({ id }) => [`credentials ${id}`, expect.any(String)])),
+    })
+    expect(entry.detail).not.toContain('sealed anew')
+    expect(await ledger.verify()).toEqual([])
+    await ledger.close()
+  })
+
+  test('books no outcome of a call it does not hold', async () => {
+    const ledger = open()
+    expect(() => ledger.settle('call_0000000zzz', reply('settled'))).toThrow(/is in the ledger/)
+    await ledger.close()
   })
 
   describe('on a full disk', () => {

@@ -173,6 +173,12 @@ describe('a run', () => {
   })
 })
 
+test('a vendor keeps its name in a rule, even one that reads like a field', () => {
+  const vendors = { cap_usd: { future: { recurring_usd_per_month: '1.00' } } }
+  const [budget] = judge.budgets([level(policyOf({ vendors }))], { ...stripe, vendor: 'cap_usd' }, NOW)
+  expect(budget!.rule).toBe('vendors.cap_usd.future.recurring_usd_per_month (test@1)')
+})
+
 describe('one counter under two caps', () => {
   const shared = (mode: string, cap: string) =>
     policyOf(open({}, { mode, budgets: [{ per: 'day', cap_usd: cap, scope: 'policy' }] }))
@@ -187,6 +193,10 @@ describe('one counter under two caps', () => {
   test('keeps the smaller', () => {
     expect(kept(['enforce', '5.00'], ['enforce', '50.00'])).toEqual([[dollars('5.00'), true]])
     expect(kept(['enforce', '50.00'], ['enforce', '5.00'])).toEqual([[dollars('5.00'), true]])
+  })
+  test('names the first of two that are equal', () => {
+    const twice = policyOf(open({}, { daily_cap_usd: '5.00' }), { daily_cap_usd: '5.00' })
+    expect(judge.budgets([level(twice)], stripe, NOW).map(({ rule }) => rule)).toEqual(['daily-cap (test@1)'])
   })
   test('never trades an enforced cap for one that is only observed', () => {
     expect(kept(['observe', '5.00'], ['enforce', '50.00'])).toEqual([[dollars('50.00'), true]])

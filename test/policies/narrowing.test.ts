@@ -293,6 +293,29 @@ describe('a narrowed policy', () => {
     expect(stripe.currencies!.has('eur')).toBe(false)
     expect(stripe.beneficiaries.has('acct_1')).toBe(false)
   })
+  test('keeps of what is closed by default only what every part that speaks of it opens', () => {
+    const { beneficiaries, accounts, callbackHosts } = policyOf(
+      open({ beneficiaries: ['acct_1', 'acct_2'], connected_accounts: ['acct_8', 'acct_9'] }),
+      { vendors: { stripe: { beneficiaries: ['acct_2', 'acct_3'], callback_hosts: ['hooks.acme.com'] } } },
+      { vendors: { stripe: { connected_accounts: ['acct_9'] } } },
+    ).vendors.get('stripe')!
+    expect(['acct_1', 'acct_2', 'acct_3'].filter(beneficiaries.has)).toEqual(['acct_2'])
+    expect(['acct_8', 'acct_9'].filter(accounts.has)).toEqual(['acct_9'])
+    expect(callbackHosts.has('hooks.acme.com')).toBe(false)
+  })
+  test('guards against duplicates for the longest of its times', () => {
+    const guarded = (...times: string[]): number | null => {
+      const [first, ...others] = times.map((within) => ({ duplicate_guard: { within } }))
+      return policyOf(open({}, first), {}, ...others).duplicateWithinMs
+    }
+    const MINUTE = 60_000
+    expect([guarded(), guarded('10m'), guarded('10m', '1h'), guarded('1h', '10m')]).toEqual([
+      null,
+      10 * MINUTE,
+      60 * MINUTE,
+      60 * MINUTE,
+    ])
+  })
   test('bounds what is still to come more tightly, never less', () => {
     const future = (said: object, ...narrowings: object[]) =>
       policyOf(
@@ -324,10 +347,32 @@ describe('compiling', () => {
     expect(judge.compile(text, 2, [])).not.toBe(first)
     expect(judge.compile(text, 1, [{}])).not.toBe(first)
   })
+  test('writes out a document once, however often it is compiled', () => {
+    let written = 0
+    const counted = Object.defineProperty({ ...text }, 'toJSON', {
+      value() {
+        written += 1
+        return { ...this }
+      },
+    })
+    expect(judge.compile(counted, 1, [])).toBe(judge.compile(counted, 1, []))
+    expect(judge.compile(counted, 2, [])).not.toBe(judge.compile(counted, 1, []))
+    expect(written).toBe(1)
+  })
+  test('forgets all once it knows too many texts, and makes the same policy anew', () => {
+    const first = judge.compile(text, 1, [])
+    const strangers = Array.from({ length: 20_001 }, (_, i) => i)
+    expect(() => judge.compile(null, 1, strangers)).toThrow('policy document')
+    const again = judge.compile(text, 1, [])
+    expect(again).not.toBe(first)
+    expect(again).toEqual(first)
+    expect(judge.compile(text, 1, [])).toBe(again)
+  })
   test('throws on what parsing refuses', () => {
     expect(() => judge.compile({ ...text, dailycap: '1.00' }, 1, [])).toThrow('unknown key "dailycap"')
     expect(() => judge.compile(text, 1, [{ mode: 'observe' }])).toThrow('can only set mode to "enforce"')
-    expect(() => judge.compile(null, 1, [])).toThrow('policy document')
+    for (const nothing of [null, undefined, 5])
+      expect(() => judge.compile(nothing, 1, [])).toThrow(/^policy document: /)
   })
   test('fills in what the document leaves out', () => {
     expect(judge.compile({ apiVersion: 'spendgate/v1', name: 'bare' }, 7, [])).toMatchObject({
@@ -339,7 +384,9 @@ describe('compiling', () => {
       perMinute: null,
       budgets: [],
       approvalAbove: null,
+      approvalMs: 0,
       requireReason: false,
+      duplicateWithinMs: null,
     })
     expect(ZERO).toBe(0n)
   })

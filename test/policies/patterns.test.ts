@@ -94,6 +94,10 @@ test('only denying treats an open id as any', () => {
 })
 
 describe('what two lists share', () => {
+  test('is what both hold, neither more nor less', () => {
+    const shared = both(allowlist(['cus_A', 'cus_B', 'acct_*']), allowlist(['cus_B', 'cus_C', '*_1']))
+    expect(['cus_A', 'cus_B', 'cus_C', 'acct_1', 'acct_2', 'x_1'].filter(shared.has)).toEqual(['cus_B', 'acct_1'])
+  })
   test('is what both hold', () => {
     fc.assert(
       fc.property(fc.array(pattern, { maxLength: 3 }), fc.array(pattern, { maxLength: 3 }), text, (a, b, t) => {
@@ -105,9 +109,16 @@ describe('what two lists share', () => {
     const shared = (a: string[], b: string[]): readonly string[] => both(allowlist(a), allowlist(b)).entries
     expect(shared(['cus_A', 'cus_B'], ['cus_B', 'cus_C'])).toEqual(['cus_B'])
     expect(shared(['+1415*'], ['+1*', '+44*'])).toEqual(['+1415*'])
+    expect(shared(['+1*', '+44*'], ['+1415*'])).toEqual(['+1415*'])
     expect(shared(['cus_*'], ['cus_A'])).toEqual(['cus_A'])
     expect(shared(['a*'], ['*b'])).toEqual(['a* & *b'])
     expect(shared(['a*'], ['b*'])).toEqual([])
+  })
+  test('is reported for addresses without regard to case, and never an entry that is no address', () => {
+    const shared = (a: string[], b: string[]): readonly string[] => both(allowlist(a), allowlist(b)).entries
+    expect(shared(['Billing@acme.com'], ['*@ACME.com'])).toEqual(['Billing@acme.com'])
+    expect(shared(['two words@acme.com'], ['*@acme.com'])).toEqual([])
+    expect(shared(['*@acme.com'], ['two words@acme.com'])).toEqual([])
   })
   test('is empty in the report only if nothing is held', () => {
     fc.assert(
@@ -143,6 +154,12 @@ test('an address is one address, and stars in it stand for a part of it', () => 
   expect(['a@b c', ' a@b'].filter(allowlist(['*@*']).has)).toEqual([])
 })
 
+test('a star that is not the whole method leaves the rest of the method to match', () => {
+  const matches = endpointMatcher(['PO*/v1/refunds'])
+  expect(matches('POST /v1/refunds')).toBe(true)
+  expect(matches('GET /v1/refunds')).toBe(false)
+})
+
 test('an endpoint matches exactly, by a star in it, or with any method', () => {
   const list = endpointMatcher(['GET /v1/charges', 'GET /v1/refunds/*', '* /v1/payouts', '*/v1/odd'])
   const listed = ['GET /v1/charges', 'GET /v1/refunds/re_1', 'POST /v1/payouts', 'DELETE /v1/odd']
@@ -164,4 +181,6 @@ test('what is denied is denied with any method, by a star, and for every id that
 test('an address is compared without regard to case, an id with it', () => {
   expect(allowlist(['Billing@ACME.com']).has('bILLING@acme.COM')).toBe(true)
   expect(allowlist(['cus_A']).has('cus_a')).toBe(false)
+  // An entry without an @ keeps its case, even where what it is held against is an address.
+  expect(['Sales@acme.com', 'sales@acme.com'].filter(allowlist(['Sales*']).has)).toEqual(['Sales@acme.com'])
 })

@@ -97,4 +97,6 @@ describe('windows of every zone', () => {
 test('zones are known by IANA name, in any case', () => {
   expect(knownZone('america/los_angeles')).toBe('America/Los_Angeles')
   expect([knownZone('Mars/Base'), knownZone('+02:00'), knownZone('')]).toEqual([null, null, null])
+  // An instant names a zone too, to Temporal.
+  expect([knownZone('2026-11-21T00:00Z'), knownZone('2026-11-21T00:00[Asia/Tokyo]')]).toEqual([null, null])
 })

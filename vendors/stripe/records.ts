@@ -228,7 +228,11 @@ class StripeReading implements Reading {
     const reply = await this.#asItIsNow(seen, account)
     const status = text(reply.status)
     if (declined && (status === 'requires_payment_method' || status === 'failed'))
-      return { found: 'not_executed', why: `Stripe’s event ${newest.id} (${newest.type}) says that it was declined.` }
+      return {
+        found: 'not_executed',
+        why: `Stripe’s event ${newest.id} (${newest.type}) says that it was declined.`,
+        ...(doubt.operation === 'payment_intents.create' && { left: id }),
+      }
     return { found: 'executed', reply, id, why }
   }
 

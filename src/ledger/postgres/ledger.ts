@@ -147,8 +147,12 @@ export class PostgresLedger implements Ledger {
       clock: this.clock,
       now: () => this.#now.now(),
       writer: () => this.#writer,
-      inFlight: () =>
-        [...this.#book.open.all()].filter((call) => call.dispatched && !call.elsewhere).map(({ seq }) => callId(seq)),
+      inFlight: () => [
+        ...[...this.#book.open.all()]
+          .filter((call) => call.dispatched && !call.elsewhere)
+          .map(({ seq }) => callId(seq)),
+        ...this.#book.again.keys(),
+      ],
       onGone: () => {
         for (const { seq, elsewhere } of [...this.#book.open.all()]) {
           this.#book.open.delete(seq)
@@ -409,6 +413,14 @@ export class PostgresLedger implements Ledger {
 
   mayLeave(id: string): Denial | true {
     return this.#members.valid && !this.#givenUp.has(callSeq(id) ?? 0) ? this.#book.mayLeave(id) : CUT_OFF
+  }
+
+  mayLeaveAgain(call: Parameters<Ledger['mayLeaveAgain']>[0]): Denial | true {
+    return this.#members.valid ? this.#book.mayLeaveAgain(call) : CUT_OFF
+  }
+
+  cameBack(id: string): void {
+    this.#book.again.delete(id)
   }
 
   stands(key: KeyRecord, run: string, vendor: string): Denial | true {

@@ -29,6 +29,21 @@ const PATIENCE: Patience = { statementMs: 1_500, lockMs: 1_500, idleInTransactio
 const RATE_KEPT_MS = 120_000
 /** How often a change asks whether every node has taken note. */
 const ASK_MS = 3
+/** By this much clocks that are never set may differ in pace, and more. */
+const DRIFT = 1.01
+/** The clock that counts a machine's sleep ticks in hundredths. */
+const TICK_MS = 10
+
+/** Another node, as the database has just told of it. */
+interface Other {
+  readonly id: string
+  readonly leaseUntil: string
+  readonly seen: number
+  /** Whether its lease is over, by both clocks. */
+  readonly over: boolean
+  /** Whether that is so long ago that it is gone. */
+  readonly gone: boolean
+}
 
 interface Parts {
   readonly place: Place
@@ -54,7 +69,8 @@ interface Parts {
 /**
  * One node among several. Each shows itself by a beat, and acts on keys, policies and freezes as it knew them at its last
  * beat: for a lease from the moment the beat was sent, by clocks that are never set. A change of these is over when every
- * node has taken note of it, or its lease has run out by the database's clock, which is later than by its own.
+ * node has taken note of it, or its lease has run out: by the database's clock, and because that one may be set, also by
+ * our own, counted from when we first saw the lease, which is later than the beat that it was granted to.
  */
 export class Membership {
   readonly #parts: Parts
@@ -69,6 +85,8 @@ export class Membership {
   #beats = 0
   #validUntil = 0
   #validUntilBoot = 0
+  /** Leases of others as they stand, by node, and since when they have been seen so, by our own clock. */
+  #leases = new Map<string, { readonly until: string; readonly since: number }>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -100,8 +118,7 @@ export class Membership {
   extend({ own, boot }: Moment): void {
     const { leaseMs } = this.#parts.pace
     this.#validUntil = Math.max(this.#validUntil, own + leaseMs)
-    // The second clock ticks in hundredths, and is only to tell a sleep.
-    this.#validUntilBoot = Math.max(this.#validUntilBoot, boot + leaseMs + 1_000)
+    this.#validUntilBoot = Math.max(this.#validUntilBoot, boot + leaseMs)
   }
 
   /** Puts the node among the others. @throws LedgerFault when the database cannot be reached */
@@ -202,11 +219,15 @@ export class Membership {
   /** Declares nodes gone that have not shown themselves, and gives up what they had under way. */
   async reap(given?: pg.Client): Promise<void> {
     const client = given ?? (await this.#connected())
-    await this.#ask(
-      client,
-      'update nodes set gone = true where not gone and id <> $1 and lease_until < now_ms() - $2',
-      [this.#id, this.#parts.pace.graceMs],
-    )
+    const gone = (await this.#others(client)).filter((each) => each.gone)
+    // One that has shown itself since has another lease.
+    if (gone.length > 0)
+      await this.#ask(
+        client,
+        `update nodes n set gone = true from unnest($1::text[], $2::bigint[]) g (id, lease_until)
+         where n.id = g.id and n.lease_until = g.lease_until`,
+        [gone.map(({ id }) => id), gone.map(({ leaseUntil }) => leaseUntil)],
+      )
     const rows = await this.#ask(
       client,
       'select o.seq from open_calls o join nodes n on n.id = o.node where n.gone order by o.seq limit 500',
@@ -214,6 +235,36 @@ export class Membership {
     )
     if (rows.length > 0) this.#parts.onOrphans(rows.map(({ seq }) => Number(seq)))
     await this.#ask(client, 'delete from rate_hits where at < $1', [this.#parts.now() - RATE_KEPT_MS])
+  }
+
+  /** The other nodes that are not gone. */
+  async #others(client: pg.Client): Promise<readonly Other[]> {
+    const { own, pace } = this.#parts
+    const rows = await this.#ask(
+      client,
+      `select id, lease_until, seen, lease_until < now_ms() as over, lease_until < now_ms() - $2 as gone
+       from nodes where not gone and id <> $1`,
+      [this.#id, pace.graceMs],
+    )
+    // After the answer: a lease that it tells of was granted before.
+    const now = own.monotonic()
+    const leases = new Map<string, { readonly until: string; readonly since: number }>()
+    const others = rows.map(({ id, lease_until, seen, over, gone }) => {
+      const [name, until] = [id as string, lease_until as string]
+      const known = this.#leases.get(name)
+      const lease = known?.until === until ? known : { until, since: now }
+      leases.set(name, lease)
+      const stoodMs = now - lease.since
+      return {
+        id: name,
+        leaseUntil: until,
+        seen: Number(seen),
+        over: over === true && stoodMs >= pace.leaseMs * DRIFT + TICK_MS,
+        gone: gone === true && stoodMs >= (pace.leaseMs + pace.graceMs) * DRIFT + TICK_MS,
+      }
+    })
+    this.#leases = leases
+    return others
   }
 
   /**
@@ -228,15 +279,9 @@ export class Membership {
       const [head] = await this.#ask(client, 'select registry from head', [])
       registry = Number(head!.registry)
     }
-    for (;;) {
-      const late = await this.#ask(
-        client,
-        'select 1 from nodes where not gone and id <> $1 and seen < $2 and lease_until > now_ms() limit 1',
-        [this.#id, registry],
-      )
-      if (late.length === 0) break
+    // What is granted from here on is granted to nodes that know of the change.
+    while ((await this.#others(client)).some(({ seen, over }) => seen < registry && !over))
       await new Promise((resolve) => setTimeout(resolve, ASK_MS))
-    }
     const nodes = await this.#ask(
       client,
       `select in_flight, seen >= $2 as seen, (select coalesce(json_agg(o.seq), '[]') from open_calls o where o.node = n.id)::text as open

@@ -107,9 +107,11 @@ export function wantsOfBudgets(wants: Wants, budgets: readonly Budget[]): void {
 }
 
 /** What booking an outcome reads. */
-export function wantsOfSettlement(wants: Wants, seq: number, { object, commitment, ends }: Settlement): void {
+export function wantsOfSettlement(wants: Wants, seq: number, settlement: Settlement): void {
+  const { outcome, object, commitment, ends, made } = settlement
   wants.add('calls', seq)
-  for (const each of [object, commitment, ends]) if (each !== undefined) wants.add('objects_of', [seq, each])
+  for (const each of [object, commitment, ends, outcome === 'settled' ? undefined : made])
+    if (each !== undefined) wants.add('objects_of', [seq, each])
 }
 
 /** How long a call counts for a rate, with a second to spare. */

@@ -1,4 +1,5 @@
 import '../../ledger/audit-erase.test.ts'
 import '../../ledger/audit-history.test.ts'
 import '../../ledger/audit-prune.test.ts'
+import '../../ledger/one-book.test.ts'
 import '../../ledger/sqlite.test.ts'

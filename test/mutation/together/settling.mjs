@@ -1,1 +1,2 @@
+import '../../ledger/one-book.test.ts'
 import '../../ledger/sqlite.test.ts'

@@ -3,7 +3,7 @@ import { find, ofOwner } from '../lookups.js'
 import { product } from '../../table.js'
 import { operation } from '../operation.js'
 import { atLeast, brings, costs, free, largerMinor, open, plus, priceOf, reached } from '../pricing.js'
-import { integer, text } from '../replies.js'
+import { idIn, integer, object, text } from '../replies.js'
 import { PREVIEW_SDK, SDK } from '../sources.js'
 import { beneficiariesOf, customerOf, owners, subjects } from '../subjects.js'
 import { everybodys, ownedList, ownedRead, refusedExpansion, SECRETS } from './reads.js'
@@ -36,6 +36,9 @@ export const paymentIntents: readonly Operation[] = product({ source: SDK, revea
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
       }
     },
+    // A card that is declined at once leaves the intent, which whoever has its secret may pay with another (the error
+    // names it: docs.stripe.com/api/errors, November 2026).
+    leaves: ({ error }) => idIn(object(error)?.payment_intent),
     // Nothing more can be asked of an intent that has succeeded at once, so no exposure is kept for it.
     outcome: (reply, question) => {
       const total = atLeast(question.params.get('amount'), integer(reply.amount))

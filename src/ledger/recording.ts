@@ -1,0 +1,224 @@
+import type Database from 'better-sqlite3'
+
+/** One transaction as it was recorded: what to run, in order, and texts of statements that were not sent before. */
+export interface Script {
+  /** Number and text of each statement that this script is the first to use. */
+  readonly texts: readonly (readonly [number: number, sql: string])[]
+  /** For each step the statement's number, how many values it takes, and these. */
+  readonly steps: readonly unknown[]
+}
+
+type Values = readonly unknown[]
+/** Names of what a statement reads or changes, from its values, where that is less than its tables. */
+export type KeysOf = (values: Values) => readonly (string | null)[]
+
+/**
+ * A connection whose transaction can be recorded instead of run, so that another thread runs it and waits for the disk.
+ * Only writes are recorded. A read is answered from the file, which holds everything but this one transaction; when it
+ * asks for what the transaction itself has changed, or somebody looks at what a write returned, the recording is given
+ * up: what was recorded is run here, and everything after it too. So recording changes where the work is done, and
+ * never its result.
+ *
+ * What a statement touches is its tables, unless `keyed` says it more narrowly.
+ */
+export class Recording {
+  readonly #db: Database.Database
+  readonly #statements: Recordable[] = []
+  readonly #sent = new Set<number>()
+  #steps: unknown[] | null = null
+  /** Tables and keys that the recorded steps changed. */
+  readonly #changed = new Set<string>()
+
+  constructor(db: Database.Database) {
+    this.#db = db
+  }
+
+  /** The connection for those who prepare statements on it. Nothing but statements is recorded. */
+  get db(): Database.Database {
+    // What the ledger uses of a connection, and no more; the driver has no interface for it.
+    return this as unknown as Database.Database
+  }
+
+  prepare(sql: string): Recordable {
+    const statement = new Recordable(this, this.#db.prepare(sql), this.#statements.length, sql)
+    this.#statements.push(statement)
+    return statement
+  }
+
+  pragma(...asked: Parameters<Database.Database['pragma']>): unknown {
+    return this.#db.pragma(...asked)
+  }
+
+  get inTransaction(): boolean {
+    return this.#db.inTransaction
+  }
+
+  /** Until `end`, writes are recorded. */
+  begin(): void {
+    this.#steps = []
+    this.#changed.clear()
+  }
+
+  get going(): boolean {
+    return this.#steps !== null
+  }
+
+  /** What was recorded; null when it was given up, and everything has been run here. */
+  end(): Script | null {
+    const steps = this.#steps
+    this.#steps = null
+    if (steps === null) return null
+    const texts: [number, string][] = []
+    for (let i = 0; i < steps.length; i += 2 + (steps[i + 1] as number)) {
+      const number = steps[i] as number
+      if (this.#sent.has(number)) continue
+      this.#sent.add(number)
+      texts.push([number, this.#statements[number]!.sql])
+    }
+    return { texts, steps }
+  }
+
+  /** Nothing of what was recorded is to be run. */
+  drop(): void {
+    this.#steps = null
+  }
+
+  /** For a thread that did not get the last texts, or has to be told anew. */
+  forgetSent(): void {
+    this.#sent.clear()
+  }
+
+  /** One step. @internal */
+  step(number: number, values: Values, ...changed: readonly (readonly (string | null)[])[]): void {
+    this.#steps!.push(number, values.length, ...values)
+    for (const names of changed) for (const name of names) if (name !== null) this.#changed.add(name)
+  }
+
+  /** @internal */
+  changed(names: readonly (string | null)[]): boolean {
+    return names.some((name) => name !== null && this.#changed.has(name))
+  }
+
+  /** Runs here what was recorded. What the last step returned. @internal */
+  giveUp(): Database.RunResult | undefined {
+    const steps = this.#steps
+    this.#steps = null
+    let last: Database.RunResult | undefined
+    for (let i = 0; i < (steps?.length ?? 0);) {
+      const [number, count] = [steps![i] as number, steps![i + 1] as number]
+      last = this.#statements[number]!.real.run(...steps!.slice(i + 2, i + 2 + count))
+      i += 2 + count
+    }
+    return last
+  }
+}
+
+/** A statement of a recording connection: the part of the driver's that the ledger uses. */
+class Recordable {
+  readonly #recording: Recording
+  /** What a write changes and a read meets by its tables alone, without keys and with them. */
+  readonly #whole: Touched
+  #narrow: (Touched & { readonly keys: KeysOf }) | null = null
+
+  constructor(
+    recording: Recording,
+    readonly real: Database.Statement,
+    readonly number: number,
+    readonly sql: string,
+  ) {
+    this.#recording = recording
+    const tables = tablesIn(sql)
+    const somewhere = tables.map((table) => `${table} somewhere`)
+    this.#whole = { changes: [...somewhere, ...tables.map(anywhere)], meets: somewhere }
+  }
+
+  /**
+   * A write by keys changes these, and its tables somewhere; one without changes its tables anywhere. A read by keys
+   * meets a change of these and of anywhere; one without meets every change of its tables.
+   */
+  keyed(keys: KeysOf): this {
+    const tables = tablesIn(this.sql)
+    this.#narrow = { keys, changes: tables.map((table) => `${table} somewhere`), meets: tables.map(anywhere) }
+    return this
+  }
+
+  pluck(): this {
+    this.real.pluck()
+    return this
+  }
+
+  safeIntegers(): this {
+    this.real.safeIntegers()
+    return this
+  }
+
+  run(...values: unknown[]): Database.RunResult {
+    const recording = this.#recording
+    if (!recording.going) return this.real.run(...values)
+    recording.step(this.number, values, (this.#narrow ?? this.#whole).changes, this.#narrow?.keys(values) ?? NONE)
+    return new Awaited(recording)
+  }
+
+  get(...values: unknown[]): unknown {
+    this.#look(values)
+    return this.real.get(...values)
+  }
+
+  all(...values: unknown[]): unknown[] {
+    this.#look(values)
+    return this.real.all(...values)
+  }
+
+  iterate(...values: unknown[]): IterableIterator<unknown> {
+    this.#look(values)
+    return this.real.iterate(...values)
+  }
+
+  #look(values: Values): void {
+    const recording = this.#recording
+    if (!recording.going) return
+    const { meets } = this.#narrow ?? this.#whole
+    if (recording.changed(meets) || recording.changed(this.#narrow?.keys(values) ?? NONE)) recording.giveUp()
+  }
+}
+
+interface Touched {
+  readonly changes: readonly string[]
+  readonly meets: readonly string[]
+}
+
+const NONE: readonly string[] = []
+const anywhere = (table: string): string => `${table} anywhere`
+
+/** What a recorded write returns: looking at it gives the recording up, for only running tells. */
+class Awaited implements Database.RunResult {
+  readonly #recording: Recording
+  #result: Database.RunResult | undefined
+
+  constructor(recording: Recording) {
+    this.#recording = recording
+  }
+
+  get changes(): number {
+    return this.#now().changes
+  }
+
+  get lastInsertRowid(): number | bigint {
+    return this.#now().lastInsertRowid
+  }
+
+  #now(): Database.RunResult {
+    return (this.#result ??= this.#recording.giveUp()!)
+  }
+}
+
+/** Says what a statement touches, where it can be recorded; elsewhere nothing is to be said. */
+export function keyed<S extends Database.Statement>(statement: S, keys: KeysOf): S {
+  if (statement instanceof Recordable) statement.keyed(keys)
+  return statement
+}
+
+/** The tables a statement names. */
+export const tablesIn = (sql: string): readonly string[] => [
+  ...new Set([...sql.matchAll(/\b(?:from|join|into|update(?!\s+set\b))\s+([a-z_]+)/g)].map(([, table]) => table!)),
+]
