@@ -185,6 +185,7 @@ export class Book {
       backTo()
       this.#nextCall = call
     }
+    this.threads.begin()
     this.#sql.begin.run()
   }
 

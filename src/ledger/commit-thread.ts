@@ -9,6 +9,9 @@ export class ThreadEnded extends Error {
   override readonly name = 'ThreadEnded'
 }
 
+/** What runs recorded transactions elsewhere. */
+export type Writer = Pick<CommitThread, 'ready' | 'run' | 'close'>
+
 /**
  * Runs recorded transactions on a connection of its own, so that writing and waiting for the disk hold up no call. One
  * at a time: the next may be decided only on what this one came to.

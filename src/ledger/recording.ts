@@ -40,9 +40,7 @@ export class Recording {
   }
 
   prepare(sql: string): Recordable {
-    const statement = new Recordable(this, this.#db.prepare(sql), this.#statements.length, sql)
-    this.#statements.push(statement)
-    return statement
+    return new Recordable(this, this.#db.prepare(sql), sql)
   }
 
   pragma(...asked: Parameters<Database.Database['pragma']>): unknown {
@@ -88,6 +86,11 @@ export class Recording {
     this.#sent.clear()
   }
 
+  /** The number by which steps name a statement: only those that were ever recorded have one. @internal */
+  numberOf(statement: Recordable): number {
+    return this.#statements.push(statement) - 1
+  }
+
   /** One step. @internal */
   step(number: number, values: Values, ...changed: readonly (readonly (string | null)[])[]): void {
     this.#steps!.push(number, values.length, ...values)
@@ -116,30 +119,36 @@ export class Recording {
 /** A statement of a recording connection: the part of the driver's that the ledger uses. */
 class Recordable {
   readonly #recording: Recording
-  /** What a write changes and a read meets by its tables alone, without keys and with them. */
-  readonly #whole: Touched
-  #narrow: (Touched & { readonly keys: KeysOf }) | null = null
+  #number: number | null = null
+  #keys: KeysOf | null = null
+  #found: Touched | null = null
 
   constructor(
     recording: Recording,
     readonly real: Database.Statement,
-    readonly number: number,
     readonly sql: string,
   ) {
     this.#recording = recording
-    const tables = tablesIn(sql)
-    const somewhere = tables.map((table) => `${table} somewhere`)
-    this.#whole = { changes: [...somewhere, ...tables.map(anywhere)], meets: somewhere }
+  }
+
+  keyed(keys: KeysOf): this {
+    this.#keys = keys
+    return this
   }
 
   /**
-   * A write by keys changes these, and its tables somewhere; one without changes its tables anywhere. A read by keys
-   * meets a change of these and of anywhere; one without meets every change of its tables.
+   * What it touches by its tables. A write by keys changes these, and its tables somewhere; one without changes its
+   * tables anywhere. A read by keys meets a change of these and of anywhere; one without meets every change of its tables.
    */
-  keyed(keys: KeysOf): this {
+  get #touched(): Touched {
+    if (this.#found !== null) return this.#found
     const tables = tablesIn(this.sql)
-    this.#narrow = { keys, changes: tables.map((table) => `${table} somewhere`), meets: tables.map(anywhere) }
-    return this
+    const somewhere = tables.map((table) => `${table} somewhere`)
+    const anywhere = tables.map((table) => `${table} anywhere`)
+    return (this.#found =
+      this.#keys === null
+        ? { changes: [...somewhere, ...anywhere], meets: somewhere }
+        : { changes: somewhere, meets: anywhere })
   }
 
   pluck(): this {
@@ -155,7 +164,8 @@ class Recordable {
   run(...values: unknown[]): Database.RunResult {
     const recording = this.#recording
     if (!recording.going) return this.real.run(...values)
-    recording.step(this.number, values, (this.#narrow ?? this.#whole).changes, this.#narrow?.keys(values) ?? NONE)
+    this.#number ??= recording.numberOf(this)
+    recording.step(this.#number, values, this.#touched.changes, this.#keys?.(values) ?? NONE)
     return new Awaited(recording)
   }
 
@@ -177,8 +187,7 @@ class Recordable {
   #look(values: Values): void {
     const recording = this.#recording
     if (!recording.going) return
-    const { meets } = this.#narrow ?? this.#whole
-    if (recording.changed(meets) || recording.changed(this.#narrow?.keys(values) ?? NONE)) recording.giveUp()
+    if (recording.changed(this.#touched.meets) || recording.changed(this.#keys?.(values) ?? NONE)) recording.giveUp()
   }
 }
 
@@ -188,7 +197,6 @@ interface Touched {
 }
 
 const NONE: readonly string[] = []
-const anywhere = (table: string): string => `${table} anywhere`
 
 /** What a recorded write returns: looking at it gives the recording up, for only running tells. */
 class Awaited implements Database.RunResult {

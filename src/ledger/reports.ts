@@ -18,11 +18,11 @@ const DISORDER_MS = 5 * 60_000
 /** Reads for people and programs. Sums come from tables the admissions keep, so none of them grows with the ledger. */
 export class Reports {
   readonly #db: Database.Database
-  readonly #threads: Threads
+  readonly #threads: Pick<Threads, 'head'>
   readonly #call: Database.Statement
   readonly #after: Database.Statement
 
-  constructor(db: Database.Database, threads: Threads) {
+  constructor(db: Database.Database, threads: Pick<Threads, 'head'>) {
     this.#db = db
     this.#threads = threads
     this.#call = db.prepare('select * from calls where seq = ?').safeIntegers()

@@ -43,7 +43,7 @@ import {
 } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
-import { CommitThread, ThreadEnded } from './commit-thread.js'
+import { CommitThread, ThreadEnded, type Writer } from './commit-thread.js'
 import { Book, DUPLICATE_MS, IDEMPOTENCY_MS, type Asked, type Traces, type WriteName } from './book.js'
 import { callId, callSeq } from './ids.js'
 import { nothingErased, Subject } from './erasure.js'
@@ -105,7 +105,7 @@ export class SqliteLedger implements Ledger {
   #closed = false
   readonly #recording: Recording
   /** Writes transactions elsewhere; null until it is ready, and where there is none. */
-  #thread: CommitThread | null = null
+  #thread: Writer | null = null
   #starting: Promise<void> = Promise.resolve()
   #handOverFrom = HAND_OVER_FROM
   /** The transaction that the thread is writing, to wait for; null when there is none. */
@@ -129,7 +129,11 @@ export class SqliteLedger implements Ledger {
       (key) => this.#book.registry.descendants(key),
     )
     this.#book = new Book(this.#recording.db, clock, traces)
-    this.#reports = new Reports(db, this.#book.threads)
+    const { threads } = this.#book
+    // What is being written elsewhere is in no row yet.
+    const head = (name: string): number | null =>
+      this.#writing === null ? threads.head(name) : threads.headBefore(name)
+    this.#reports = new Reports(this.#recording.db, { head })
     traces.fill(clock.now())
     this.#assumeStale()
     if (storage !== null && (storage.verdict === 'older' || storage.verdict === 'other')) {
@@ -143,7 +147,7 @@ export class SqliteLedger implements Ledger {
    *
    * @param from how many admissions and settlements are several
    */
-  useThread(thread: CommitThread, from = HAND_OVER_FROM): void {
+  useThread(thread: Writer, from = HAND_OVER_FROM): void {
     this.#handOverFrom = from
     this.#starting = thread.ready.then(
       () => void (this.#thread = thread),
@@ -416,7 +420,7 @@ export class SqliteLedger implements Ledger {
       return this.#refused(batch, cause)
     }
     if (script === null) return this.#booked(batch, touched)
-    this.storage!.busy = true
+    if (this.storage !== null) this.storage.busy = true
     this.#writing = thread
       .run(script)
       .catch((cause: unknown) => {
@@ -428,7 +432,7 @@ export class SqliteLedger implements Ledger {
       })
       .then(
         () => {
-          this.storage!.worked()
+          this.storage?.worked()
           this.#booked(batch, touched)
         },
         (cause: unknown) => {
@@ -439,17 +443,18 @@ export class SqliteLedger implements Ledger {
       )
       .finally(() => {
         this.#writing = null
-        this.storage!.busy = false
+        if (this.storage !== null) this.storage.busy = false
         if (this.#admits.length > 0) this.#schedule()
         else if (this.#settlements.length > 0) this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
       })
   }
 
   /** The thread that is to write so many, or null when they are written here. */
-  #threadFor(many: number): CommitThread | null {
+  #threadFor(many: number): Writer | null {
     if (many < this.#handOverFrom || this.#here > 0) return null
+    const { storage } = this
     // While the file is read whole, nothing may be moved from its log into it; that is set for this connection.
-    if (this.storage === null || this.storage.fault !== null || this.storage.checked === null) return null
+    if (storage !== null && (storage.fault !== null || storage.checked === null)) return null
     return this.#thread
   }
 

@@ -10,6 +10,8 @@ const KEPT_MAX = 100_000
 export class Threads {
   readonly #heads = new Map<string, number>()
   readonly #changed = new Map<string, number>()
+  /** Ends as they were before the last transaction. */
+  readonly #before = new Map<string, number | null>()
   readonly #find: Database.Statement
   readonly #put: Database.Statement
 
@@ -25,9 +27,20 @@ export class Threads {
     return this.#heads.get(name) ?? (this.#find.get(name) as number | undefined) ?? null
   }
 
+  /** The same without the last transaction, which may not be in the file yet. */
+  headBefore(name: string): number | null {
+    return this.#before.has(name) ? this.#before.get(name)! : this.head(name)
+  }
+
+  /** A transaction begins. */
+  begin(): void {
+    this.#before.clear()
+  }
+
   /** Puts a call at the end of a thread; the call that was there before it, or null. */
   push(name: string, seq: number): number | null {
     const before = this.head(name)
+    if (!this.#before.has(name)) this.#before.set(name, before)
     this.#heads.set(name, seq)
     this.#changed.set(name, seq)
     return before
@@ -44,6 +57,7 @@ export class Threads {
   forget(): void {
     this.#heads.clear()
     this.#changed.clear()
+    this.#before.clear()
   }
 }
 

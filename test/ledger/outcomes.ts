@@ -70,6 +70,9 @@ export function outcomesContract(name: string, open: () => Promise<Book>): void 
       await done(ledger, draft(key, '5.00'), total('pi_4', '5.00'))
       await done(ledger, draft(key, '5.00'), reply('released', { made: 'pi_5' }))
       await done(ledger, draft(key, '5.00'), reply('settled', { made: 'pi_6' }))
+      const keyed = { idempotencyHash: 'idem_1', requestHash: 'request_1', object: 'pi_7' }
+      await done(ledger, draft(key, '5.00', keyed), reply('assumed'))
+      await done(ledger, draft(key, '5.00', keyed), total('pi_8', '5.00'))
       const said = (await ledger.entries(0, 100))
         .filter(({ kind }) => kind === 'settled' || kind === 'released')
         .map(({ detail }) => JSON.parse(detail) as { object: string; instead_of?: string; left?: string })
@@ -79,6 +82,8 @@ export function outcomesContract(name: string, open: () => Promise<Book>): void 
         ['pi_4', undefined, undefined],
         [null, undefined, 'pi_5'],
         [null, undefined, undefined],
+        // A repetition counts on nothing, and so on no other object.
+        ['pi_8', undefined, undefined],
       ])
     })
 

@@ -24,6 +24,8 @@ class Troubled extends CommitThread {
 
   override async run(script: Script): Promise<void> {
     this.scripts.push(script)
+    // Not in the turn that hands it over.
+    await Promise.resolve()
     await this.before?.(script)
     return super.run(script)
   }
@@ -154,6 +156,19 @@ test('a thread that ends after it wrote: everybody is admitted, for the file say
   expect(await counted(ledger, cap)).toEqual({ spent: dollars('0.00'), held: dollars('16.00') })
   expect(await ledger.verify()).toEqual([])
   await thread.close()
+})
+
+test('what is asked while a transaction is written is answered without it', async () => {
+  const calls = eight()
+  let run: string | null = null
+  thread.before = async () => {
+    thread.before = null
+    // The last call of this key is in no file yet.
+    run = ledger.implicitRun(key.rootId, 60_000)
+    expect(await ledger.usage([cap])).toEqual([{ spent: dollars('0.00'), held: dollars('8.00') }])
+  }
+  await Promise.all(calls)
+  expect(run).toMatch(/^auto_/)
 })
 
 test('a backup under load is made, and opens', async () => {

@@ -12,12 +12,22 @@ import { Tables } from '../../src/tables.js'
 import type { Upstream } from '../../src/wire/upstream.js'
 import type { SecretParts } from '../../src/contracts/vendor.js'
 import type { Disk } from './disk.js'
+import { SimulatedThread } from './thread.js'
 import { TWILIO_ACCOUNT } from './wishes.js'
 
 /** Opens a ledger on what is durable. Another store has another one of these. */
 export type OpenLedger = (disk: Disk, clock: Clock) => Promise<Ledger>
 
 export const openSqliteLedger: OpenLedger = async (disk, clock) => new SqliteLedger(disk.open(), clock)
+
+/** Everything that is admitted or settled is written a while after it was decided, and other things happen meanwhile. */
+export const openThreadedLedger: OpenLedger = async (disk, clock) => {
+  const db = disk.open()
+  const ledger = new SqliteLedger(db, clock)
+  ledger.useThread(new SimulatedThread(db), 1)
+  await ledger.started
+  return ledger
+}
 
 const SECRETS: Readonly<Record<string, SecretParts>> = {
   stripe: { api_key: 'sk_live_simulated0123456789' },

@@ -9,7 +9,7 @@ import { settled, takeNature } from './nature.js'
 import { Network } from './network.js'
 import { Operator } from './operator.js'
 import { DAY_MS, untilMidnight } from './plan.js'
-import { openSqliteLedger, start, storeCredentials, type Life, type OpenLedger } from './process.js'
+import { openSqliteLedger, openThreadedLedger, start, storeCredentials, type Life, type OpenLedger } from './process.js'
 import { Reconciler } from './records.js'
 import { Trace } from './trace.js'
 import { Truth, type Violation } from './truth.js'
@@ -50,14 +50,16 @@ const GAPS_MS = [0, 0, 0, 1, 3, 10, 50, 1_000, 20_000, 70_000]
 /**
  * Plays one schedule: everything in it follows from the seed. The pipeline, the ledger, policies and catalogues are the
  * product's own; clients, operator, clock, network, vendors and disk are simulated around them.
+ *
+ * @param open how the ledger is opened; by default every second schedule has a thread that writes
  */
 export async function play(
   seed: number,
   planted: Planted | null = null,
-  open: OpenLedger = openSqliteLedger,
+  open: OpenLedger = seed % 2 === 0 ? openSqliteLedger : openThreadedLedger,
 ): Promise<Outcome> {
   const uninstall = planted?.install?.()
-  const world = new Schedule(seed, planted, open, (first ??= await firstImage(open)))
+  const world = new Schedule(seed, planted, open, (first ??= await firstImage()))
   try {
     return await world.play()
   } finally {
@@ -68,12 +70,12 @@ export async function play(
 
 /** A server that has been set up and has no keys yet: the same for all schedules. */
 let first: Buffer | null = null
-async function firstImage(open: OpenLedger): Promise<Buffer> {
+async function firstImage(): Promise<Buffer> {
   const disk = new Disk(emptyImage())
   const loop = new Loop(new Dice(0))
   const giveBack = takeNature(loop, () => FIRST_DAY, 0)
   try {
-    await storeCredentials(await start(disk, open, {}, nobody))
+    await storeCredentials(await start(disk, openSqliteLedger, {}, nobody))
     return disk.image
   } finally {
     giveBack()
