@@ -93,7 +93,7 @@ export class Commitments {
     const object = settlement.commitment ?? row.object ?? settlement.object ?? null
     const counted = settlement.outcome === 'assumed' ? row.counted : this.#share(call, row, object)
     book(counted)
-    this.#sql.stand.run(object, counted, call.seq)
+    this.#sql.stand.run(object, counted, call.seq, row.object)
     return { text: JSON.stringify({ object, counted: String(counted) }), row: { ...row, object, counted } }
   }
 
@@ -184,7 +184,7 @@ export class Commitments {
       if (left === 0n) break
       const part = other.counted < left ? other.counted : left
       this.#count(other, -part, 0n)
-      this.#sql.stand.run(object, other.counted - part, other.call_seq)
+      this.#sql.stand.run(object, other.counted - part, other.call_seq, object)
       this.#entry('commitment.returned', Number(other.call_seq), part, JSON.stringify({ by: call.seq, object }))
       left -= part
     }
@@ -291,8 +291,8 @@ function statements(db: Database.Database) {
        select ?, ?, seq, key_id, run from calls where seq = ? on conflict do nothing`,
     ),
     stand: keyed(
-      db.prepare('update commitments set object = ?, counted = ?, standing = 1 where call_seq = ?'),
-      ([object, , seq]) => [ofCall(seq), onObject(object)],
+      db.prepare('update commitments set object = ?, counted = ?, standing = 1 where call_seq = ? and object is ?'),
+      ([object, , seq, before]) => [ofCall(seq), onObject(object), onObject(before)],
     ),
     name: keyed(db.prepare('update commitments set object = ? where call_seq = ?'), ([object, seq]) => [
       ofCall(seq),

@@ -63,6 +63,14 @@ export function commitmentsInOneCommit(name: string, open: () => Promise<Book>):
       expect(await counted(ledger, cap)).toEqual({ spent: ZERO, held: ZERO })
     })
 
+    test('an end leaves what turned out just before to be another object', async () => {
+      await subscribed('30.00')
+      const change = await done(ledger, call(recurring('50.00', 'sub_1')), reply('assumed'))
+      await together([change, { commitment: 'sub_2' }], [await end(), { ends: 'sub_1' }])
+      expect(await standing()).toMatchObject([{ id: change, object: 'sub_2', perMonth: dollars('50.00') }])
+      expect(await counted(ledger, cap)).toEqual({ spent: dollars('50.00'), held: ZERO })
+    })
+
     test('a second end of the same gives nothing back', async () => {
       await subscribed('30.00')
       const stays = await subscribed('8.00', 'sub_2')
