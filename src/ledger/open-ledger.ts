@@ -49,8 +49,8 @@ async function inFile(config: Config, clock: SystemClock, log: Log, metrics: Met
     file,
     clock,
     allowNetworkFileSystem: config.allowNetworkFilesystem,
-    // On one processor a second thread would only wait for this one.
-    shared: availableParallelism() > 1,
+    // On one processor a second thread would only wait for this one. On the network the log's index cannot be shared.
+    shared: availableParallelism() > 1 && !config.allowNetworkFilesystem,
     onFault: (fault, first) => {
       metrics.count('spendgate_ledger_faults_total', `kind="${fault.kind}"`)
       if (first) log('error', 'ledger_fault', { kind: fault.kind, message: fault.message, cause: causeOf(fault) })
