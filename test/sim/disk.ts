@@ -28,6 +28,8 @@ export function emptyImage(): Buffer {
 export class Disk {
   /** Why writes fail at present; null when they do not. */
   fault: DiskFault | null = null
+  /** When what is being committed was decided, by both clocks, where that was in an earlier turn. */
+  decided: { readonly wall: number; readonly monotonic: number } | null = null
   /** The next commit is the process's last. */
   crash: CommitCrash | null = null
   /** Told of each commit that has become durable. */

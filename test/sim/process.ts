@@ -24,7 +24,7 @@ export const openSqliteLedger: OpenLedger = async (disk, clock) => new SqliteLed
 export const openThreadedLedger: OpenLedger = async (disk, clock) => {
   const db = disk.open()
   const ledger = new SqliteLedger(db, clock)
-  ledger.useThread(new SimulatedThread(db), 1)
+  ledger.useThread(new SimulatedThread(db, disk), 1)
   await ledger.started
   return ledger
 }

@@ -112,7 +112,13 @@ class Schedule {
     const wall = (): number => this.#wallBase + loop.now
     this.#disk = new Disk(image, planted?.sql)
     const accounts = new Accounts(() => loop.now)
-    const truth = (this.#truth = new Truth({ accounts, trace, wall, monotonic: () => loop.now }))
+    const truth = (this.#truth = new Truth({
+      accounts,
+      trace,
+      wall,
+      monotonic: () => loop.now,
+      decided: () => this.#disk.decided,
+    }))
     accounts.onExecuted = () => truth.executed()
     const network = new Network({ loop, dice, accounts, trace, witness: truth, bad: dice.chance(0.75) })
     this.#agents = new Agents({

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { Writer } from '../../src/ledger/commit-thread.js'
 import type { Script } from '../../src/ledger/recording.js'
+import type { Disk } from './disk.js'
 
 /**
  * What runs recorded transactions in a schedule: on the connection of the one that decides, since nothing else runs in
@@ -10,22 +11,28 @@ export class SimulatedThread implements Writer {
   readonly ready = Promise.resolve()
   readonly #db: Database.Database
   readonly #statements = new Map<number, Database.Statement>()
+  readonly #disk: Disk
   #runs = 0
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, disk: Disk) {
     this.#db = db
+    this.#disk = disk
   }
 
   run(script: Script): Promise<void> {
+    const decided = { wall: Date.now(), monotonic: performance.now() }
     return new Promise((resolve, reject) => {
       setTimeout(
         () => {
+          this.#disk.decided = decided
           try {
             this.#play(script)
             resolve()
           } catch (cause) {
             if (this.#db.inTransaction) this.#db.exec('rollback')
             reject(cause as Error)
+          } finally {
+            this.#disk.decided = null
           }
         },
         DELAYS_MS[this.#runs++ % DELAYS_MS.length],

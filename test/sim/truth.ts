@@ -2,6 +2,7 @@ import type { FreezeScope } from '../../src/contracts/ledger.js'
 import { formatUsd, usd } from '../../src/contracts/money.js'
 import { callSeq } from '../../src/ledger/ids.js'
 import { exposureOf, type Accounts } from './accounts.js'
+import type { Disk } from './disk.js'
 import type { Fate, Witness } from './network.js'
 import { carriedFor, chainOf, countsFor, limitsOn, type Applied, type KeyFacts } from './limits.js'
 import { labelOf } from './plan.js'
@@ -65,6 +66,7 @@ export class Truth implements Witness {
   readonly #trace: Trace
   readonly #wall: () => number
   readonly #monotonic: () => number
+  readonly #decided: () => Disk['decided']
   #last = 0
 
   constructor(parts: {
@@ -72,11 +74,14 @@ export class Truth implements Witness {
     readonly trace: Trace
     readonly wall: () => number
     readonly monotonic: () => number
+    /** When what is being committed was decided; null when that is now. */
+    readonly decided: () => Disk['decided']
   }) {
     this.#accounts = parts.accounts
     this.#trace = parts.trace
     this.#wall = parts.wall
     this.#monotonic = parts.monotonic
+    this.#decided = parts.decided
   }
 
   get rows(): ReadonlyMap<number, Row> {
@@ -303,10 +308,11 @@ export class Truth implements Witness {
   #timely(row: Row, { life }: Asked): void {
     if (row.quoted === 0n) return
     const { wall, monotonic, newestRow } = life.startedAt
-    const ahead = this.#wall() - (wall + this.#monotonic() - monotonic)
+    const decided = this.#decided() ?? { wall: this.#wall(), monotonic: this.#monotonic() }
+    const ahead = decided.wall - (wall + decided.monotonic - monotonic)
     if (ahead > JUMP_MS)
       this.broken('a jumped clock stops money', `#${row.seq}, ${Math.round(ahead / HOUR_MS)} h ahead`)
-    if (this.#wall() < newestRow - BACK_MS) this.broken('a clock set back stops money', `#${row.seq}`)
+    if (decided.wall < newestRow - BACK_MS) this.broken('a clock set back stops money', `#${row.seq}`)
   }
 
   /** Requests that the vendor takes for one are counted once, unless the first came to nothing. */
