@@ -43,12 +43,13 @@ import {
 } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import type { Budget, Decision, Usage } from '../contracts/policy.js'
-import { CommitThread, ThreadEnded, type Writer } from './commit-thread.js'
-import { Book, DUPLICATE_MS, IDEMPOTENCY_MS, type Asked, type Traces, type WriteName } from './book.js'
-import { callId, callSeq } from './ids.js'
+import { Book, DUPLICATE_MS, IDEMPOTENCY_MS, type Traces, type WriteName } from './book.js'
+import { CommitThread } from './commit-thread.js'
 import { nothingErased, Subject } from './erasure.js'
+import { GroupCommit } from './group-commit.js'
+import { callId, callSeq } from './ids.js'
 import { Recent } from './recent.js'
-import { Recording, type Script } from './recording.js'
+import { Recording } from './recording.js'
 import { Reports } from './reports.js'
 import { beginRecovery, type Begun } from './recovery.js'
 import { archiveOf, KEPT_DAYS_MIN, prunable } from './retention.js'
@@ -56,62 +57,19 @@ import { statements, type Statements, type WriteRow } from './statements.js'
 import { Storage, type StorageOptions } from './storage.js'
 import { verify } from './verify.js'
 
-/** How long a settlement may wait for a call to share its commit with. */
-const SETTLE_WAIT_MS = 5
-/** How long the vendor's ids of what calls made are kept, so that none is mistaken for one in doubt. */
-const KNOWN_MS = 31 * 24 * 3_600_000
-/** From how many waiting calls on it pays to let more arrive, and for how many turns of the event loop at most. */
-const GATHER_FROM = 4
-const GATHER_TURNS_MAX = 4
-
-/** From how many admissions and settlements on another thread writes them. Fewer are written sooner than handed over. */
-const HAND_OVER_FROM = 4
-
-/** What one transaction is made of. */
-interface Batch {
-  readonly admits: readonly AdmitJob[]
-  readonly settlements: readonly { readonly seq: number; readonly settlement: Settlement }[]
-  readonly done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[]
-}
-
-interface AdmitJob extends Asked {
-  readonly resolve: (admission: Admission) => void
-  readonly reject: (fault: unknown) => void
-}
-
 /**
- * The ledger on one SQLite file. Admissions and settlements gather while the event loop reads requests and share one
- * durable commit (group commit): the fsync is paid once for however many calls arrived while the last one ran.
- * Decisions run inside that transaction, one after the other, each on totals that include the one before.
- *
- * With a thread to write, a transaction of several calls is decided here and written there, while this thread goes on
- * with other calls. There is one at a time, as without: nothing else is decided or written until it is on disk.
+ * The ledger on one SQLite file: what a book says and changes, in transactions that calls share (group-commit.ts), and
+ * what only the whole file can be asked for.
  */
 export class SqliteLedger implements Ledger {
   readonly #db: Database.Database
   readonly #clock: Clock
   readonly #book: Book
   readonly #reports: Reports
-  readonly #sql: Statements
   readonly #listeners = new Set<(row: CallRow) => void>()
-  #admits: AdmitJob[] = []
-  #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
-  /** Calls whose settlement waits for a commit. */
-  readonly #answered = new Set<number>()
-  #scheduled = false
-  #timer: NodeJS.Timeout | null = null
-  #commits = 0
+  readonly #commits: GroupCommit
   #rewriting = false
   #closed = false
-  readonly #recording: Recording
-  /** Writes transactions elsewhere; null until it is ready, and where there is none. */
-  #thread: Writer | null = null
-  #starting: Promise<void> = Promise.resolve()
-  #handOverFrom = HAND_OVER_FROM
-  /** The transaction that the thread is writing, to wait for; null when there is none. */
-  #writing: Promise<void> | null = null
-  /** How many are at work that rest on this connection being the only one to write. */
-  #here = 0
 
   /** @param storage the file under the database; null for one that has none */
   constructor(
@@ -121,19 +79,28 @@ export class SqliteLedger implements Ledger {
   ) {
     this.#db = db
     this.#clock = clock
-    this.#recording = new Recording(db)
-    this.#sql = statements(this.#recording.db)
+    const recording = new Recording(db)
+    const sql = statements(recording.db)
     const traces = new Remembered(
-      this.#sql,
+      sql,
       () => this.#reports,
       (key) => this.#book.registry.descendants(key),
     )
-    this.#book = new Book(this.#recording.db, clock, traces)
+    this.#book = new Book(recording.db, clock, traces)
     const { threads } = this.#book
     // What is being written elsewhere is in no row yet.
     const head = (name: string): number | null =>
-      this.#writing === null ? threads.head(name) : threads.headBefore(name)
-    this.#reports = new Reports(this.#recording.db, { head })
+      this.#commits.writing ? threads.headBefore(name) : threads.head(name)
+    this.#reports = new Reports(recording.db, { head })
+    this.#commits = new GroupCommit({
+      book: this.#book,
+      recording,
+      sql,
+      clock,
+      storage,
+      seqAt: (at) => this.#reports.seqAt(at),
+      announce: (touched) => this.#announce(touched),
+    })
     traces.fill(clock.now())
     this.#assumeStale()
     if (storage !== null && (storage.verdict === 'older' || storage.verdict === 'other')) {
@@ -142,28 +109,14 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  /**
-   * From now on transactions of several calls are written by a thread on a connection of its own.
-   *
-   * @param from how many admissions and settlements are several
-   */
-  useThread(thread: Writer, from = HAND_OVER_FROM): void {
-    this.#handOverFrom = from
-    this.#starting = thread.ready.then(
-      () => void (this.#thread = thread),
-      (cause: Error) => this.#withoutThread(cause),
-    )
-  }
-
-  /** From now on everything is written here, which is slower and as safe. */
-  #withoutThread({ message }: Error): void {
-    this.#thread = null
-    process.emitWarning(`The ledger goes on without a thread to write: ${message}`)
+  /** From now on transactions of several calls are written by a thread; see GroupCommit. */
+  useThread(...given: Parameters<GroupCommit['useThread']>): void {
+    this.#commits.useThread(...given)
   }
 
   /** Resolves when the thread is ready, or will not be. */
   get started(): Promise<void> {
-    return this.#starting
+    return this.#commits.started
   }
 
   /** The last entry: its number and its hash. */
@@ -173,7 +126,7 @@ export class SqliteLedger implements Ledger {
 
   /** What was admitted after the last entry is not known: money waits for the operator (src/ledger/recovery.ts). */
   beginRecovery(begun: Begun): void {
-    this.#changeNow(() => beginRecovery(this.#book, this.#db, begun, this.#clock.now()))
+    this.#commits.changeNow(() => beginRecovery(this.#book, this.#db, begun, this.#clock.now()))
     this.#book.reread()
   }
 
@@ -185,7 +138,7 @@ export class SqliteLedger implements Ledger {
       )
       .all() as { seq: number }[]
     if (stale.length === 0) return
-    this.#transaction(() => {
+    this.#commits.transaction(() => {
       for (const { seq } of stale) this.#book.settle(seq, OUTCOME_UNKNOWN)
     })
   }
@@ -203,17 +156,17 @@ export class SqliteLedger implements Ledger {
   setting = (name: string): unknown => this.#book.registry.setting(name)
 
   async addKey(key: NewKey): Promise<KeyRecord> {
-    return this.#change(() => this.#book.addKey(key))
+    return this.#commits.change(() => this.#book.addKey(key))
   }
 
   async narrowKey(id: string, patch: unknown, actor: string): Promise<KeyRecord> {
-    return this.#change(() => this.#book.narrowKey(id, patch, actor))
+    return this.#commits.change(() => this.#book.narrowKey(id, patch, actor))
   }
 
   async carryOver(fromKey: string, budgets: readonly Budget[], actor: string): Promise<void> {
     await this.flushed()
     const keys = this.#book.registry.lineage(fromKey)
-    await this.#change(() =>
+    await this.#commits.change(() =>
       this.#book.carryOver(
         fromKey,
         budgets,
@@ -230,23 +183,23 @@ export class SqliteLedger implements Ledger {
     reason: string | null,
     actor: string,
   ): Promise<{ readonly revokedAt: number; readonly inFlight: readonly string[] }> {
-    await this.#written()
+    await this.#commits.written()
     const { registry } = this.#book
     const key = registry.key(id)
     if (!key) throw new LedgerConflict(`There is no key ${id}.`)
     if (key.revokedAt !== null) return { revokedAt: key.revokedAt, inFlight: registry.inFlightAtRevoke(id) }
     const inFlight = this.#book.inFlight(new Set(registry.descendants(id)))
     const revokedAt = this.#clock.now()
-    this.#changeNow(() => this.#book.revoke(id, reason, actor, revokedAt, inFlight))
+    this.#commits.changeNow(() => this.#book.revoke(id, reason, actor, revokedAt, inFlight))
     return { revokedAt, inFlight }
   }
 
   async freeze(scope: FreezeScope, reason: string | null, actor: string): Promise<void> {
-    await this.#change(() => this.#book.freeze(scope, reason, actor))
+    await this.#commits.change(() => this.#book.freeze(scope, reason, actor))
   }
 
   async unfreeze(scope: FreezeScope, actor: string): Promise<void> {
-    await this.#change(() => this.#book.unfreeze(scope, actor))
+    await this.#commits.change(() => this.#book.unfreeze(scope, actor))
   }
 
   async putCredential(
@@ -254,31 +207,31 @@ export class SqliteLedger implements Ledger {
     action: Parameters<Ledger['putCredential']>[1],
     actor: string,
   ): Promise<void> {
-    await this.#change(() => this.#book.putCredential(record, action, actor))
+    await this.#commits.change(() => this.#book.putCredential(record, action, actor))
   }
 
   async removeCredential(id: string, actor: string): Promise<void> {
-    await this.#change(() => this.#book.removeCredential(id, actor))
+    await this.#commits.change(() => this.#book.removeCredential(id, actor))
   }
 
   /** Credentials and one setting sealed anew under another master key: all or none. */
   async reseal(...change: Parameters<Book['reseal']>): Promise<void> {
-    await this.#change(() => this.#book.reseal(...change))
+    await this.#commits.change(() => this.#book.reseal(...change))
   }
 
   async addPolicy(name: string, document: unknown, actor: string): Promise<PolicyRecord> {
     return (
       this.#book.registry.findPolicy(name, document) ??
-      (await this.#change(() => this.#book.addPolicy(name, document, actor)))
+      (await this.#commits.change(() => this.#book.addPolicy(name, document, actor)))
     )
   }
 
   async putSetting(name: string, value: unknown, actor: string): Promise<void> {
-    await this.#change(() => this.#book.putSetting(name, value, actor))
+    await this.#commits.change(() => this.#book.putSetting(name, value, actor))
   }
 
   async settingOnce(name: string, value: unknown, actor: string): Promise<unknown> {
-    return this.#change(() => this.#book.settingOnce(name, value, actor))
+    return this.#commits.change(() => this.#book.settingOnce(name, value, actor))
   }
 
   // The life of one call
@@ -293,28 +246,7 @@ export class SqliteLedger implements Ledger {
   }
 
   admit(draft: CallDraft, decide: (usage: Usage) => Decision): Promise<Admission> {
-    return new Promise((resolve, reject) => {
-      this.#admits.push({ draft, decide, resolve, reject })
-      this.#schedule()
-    })
-  }
-
-  #schedule(): void {
-    // What arrives while a transaction is written goes on when it is.
-    if (this.#scheduled || this.#writing !== null) return
-    this.#scheduled = true
-    setImmediate(this.#gather, 0, 0)
-  }
-
-  /**
-   * Commits, or under load waits one more turn of the event loop while calls keep arriving: what is read in that turn
-   * shares the fsync. A call that comes alone is committed at once.
-   */
-  readonly #gather = (seen: number, turns: number): void => {
-    const waiting = this.#admits.length
-    if (waiting >= GATHER_FROM && waiting > seen && turns < GATHER_TURNS_MAX)
-      setImmediate(this.#gather, waiting, turns + 1)
-    else this.#commit()
+    return this.#commits.admit({ draft, decide })
   }
 
   mayLeave(id: string): Denial | true {
@@ -338,11 +270,7 @@ export class SqliteLedger implements Ledger {
     if (this.#closed) return
     const seq = callSeq(id)
     assert(seq !== null, 'a settlement names a call')
-    const state = this.#book.stateOf(seq)
-    assert(!this.#answered.has(seq) && (state === 'reserved' || state === 'assumed'), `${id} has an outcome to book`)
-    this.#answered.add(seq)
-    this.#settlements.push({ seq, settlement })
-    this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
+    this.#commits.settle(seq, settlement)
   }
 
   // What is not known yet
@@ -375,7 +303,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async putOff(id: string, dueAt: number | null): Promise<void> {
-    await this.#change(() => this.#book.estimates.putOff(callSeq(id)!, dueAt))
+    await this.#commits.change(() => this.#book.estimates.putOff(callSeq(id)!, dueAt))
   }
 
   async knownObjects(credentialId: string, objects: readonly string[]): Promise<ReadonlySet<string>> {
@@ -387,192 +315,12 @@ export class SqliteLedger implements Ledger {
     await this.flushed()
     const seq = callSeq(id)
     if (seq === null || this.#reports.call(seq) === null) throw new LedgerConflict(`There is no call ${id}.`)
-    await this.#change(() => work(seq))
+    await this.#commits.change(() => work(seq))
     return this.#reports.call(seq)!
   }
 
-  async flushed(): Promise<void> {
-    await this.#written()
-    if (this.#settlements.length > 0) this.#commitHere()
-    if (this.#settlements.length > 0) throw new LedgerFault('The ledger could not write what was settled.')
-  }
-
-  /** Resolves when no other thread writes. What follows in the same turn finds the file and the totals in step. */
-  async #written(): Promise<void> {
-    while (this.#writing !== null) await this.#writing
-  }
-
-  readonly #commit = (): void => {
-    this.#scheduled = false
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    // Goes on with what has gathered when that is written.
-    if (this.#writing !== null) return
-    const thread = this.#threadFor(this.#admits.length + this.#settlements.length)
-    if (thread === null) return this.#commitHere()
-    const batch = this.#taken()
-    let touched: ReadonlySet<number>
-    let script: Script | null
-    try {
-      touched = this.#transaction(() => this.#bookAll(batch), true)
-      script = this.#recording.end()
-    } catch (cause) {
-      return this.#refused(batch, cause)
-    }
-    if (script === null) return this.#booked(batch, touched)
-    if (this.storage !== null) this.storage.busy = true
-    this.#writing = thread
-      .run(script)
-      .catch((cause: unknown) => {
-        if (!(cause instanceof ThreadEnded)) throw cause
-        this.#withoutThread(cause)
-        this.#recording.forgetSent()
-        // A transaction is in the file whole or not at all.
-        if (this.#book.endInFile() < this.#book.end.seq) throw cause
-      })
-      .then(
-        () => {
-          this.storage?.worked()
-          this.#booked(batch, touched)
-        },
-        (cause: unknown) => {
-          this.#recording.forgetSent()
-          this.#book.undo()
-          this.#refused(batch, this.#faultOf(cause))
-        },
-      )
-      .finally(() => {
-        this.#writing = null
-        if (this.storage !== null) this.storage.busy = false
-        if (this.#admits.length > 0) this.#schedule()
-        else if (this.#settlements.length > 0) this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
-      })
-  }
-
-  /** The thread that is to write so many, or null when they are written here. */
-  #threadFor(many: number): Writer | null {
-    if (many < this.#handOverFrom || this.#here > 0) return null
-    const { storage } = this
-    // While the file is read whole, nothing may be moved from its log into it; that is set for this connection.
-    if (storage !== null && (storage.fault !== null || storage.checked === null)) return null
-    return this.#thread
-  }
-
-  /** Writes what has gathered, on this connection. No other may be writing. */
-  #commitHere(): void {
-    const batch = this.#taken()
-    let touched: ReadonlySet<number>
-    try {
-      touched = this.#transaction(() => this.#bookAll(batch))
-    } catch (cause) {
-      return this.#refused(batch, cause)
-    }
-    this.#booked(batch, touched)
-  }
-
-  #taken(): Batch {
-    this.#scheduled = false
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    const batch = { admits: this.#admits, settlements: this.#settlements, done: [] }
-    this.#admits = []
-    this.#settlements = []
-    return batch
-  }
-
-  #bookAll({ admits, settlements, done }: Batch): void {
-    for (const { seq, settlement } of settlements) this.#book.settle(seq, settlement)
-    for (const job of admits) {
-      const admission = this.#book.admit(job)
-      done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
-    }
-    if (++this.#commits % 256 === 0) this.#sql.mark.run(this.#book.open.oldest() ?? this.#book.nextCall)
-    if (this.#commits % 1024 === 0) this.#forget(this.#clock.now())
-  }
-
-  /** All of a batch is on disk. */
-  #booked({ settlements, done }: Batch, touched: ReadonlySet<number>): void {
-    for (const { seq } of settlements) {
-      this.#answered.delete(seq)
-      this.#book.open.delete(seq)
-    }
-    for (const { job, admission, bug } of done) {
-      if (admission) job.resolve(admission)
-      else job.reject(bug)
-    }
-    this.#announce(touched)
-  }
-
-  /** Nothing of a batch is on disk. Outcomes are kept for the next commit; callers learn that they are not admitted. */
-  #refused({ admits, settlements, done }: Batch, cause: unknown): void {
-    const { open } = this.#book
-    for (const { admission } of done) if (admission) open.delete(callSeq(admission.callId)!)
-    for (const { seq } of settlements) {
-      const call = open.get(seq)
-      if (call) call.state = 'reserved'
-    }
-    this.#settlements = [...settlements, ...this.#settlements]
-    this.#timer ??= setTimeout(this.#commit, 200)
-    for (const job of admits) job.reject(cause)
-  }
-
-  /** Drops what nobody asks for any more. Inside a transaction. */
-  #forget(nowMs: number): void {
-    this.#sql.forgetIdempotency.run(this.#reports.seqAt(nowMs - 2 * IDEMPOTENCY_MS))
-    this.#book.estimates.forget(this.#reports.seqAt(nowMs - KNOWN_MS))
-  }
-
-  /**
-   * Runs one durable transaction; the rows it changed. Faults roll back the file and what memory holds of it, and leave
-   * as LedgerFault.
-   *
-   * @param recorded whether it is only recorded: it is then neither written nor durable yet
-   */
-  #transaction(work: () => void, recorded = false): ReadonlySet<number> {
-    this.storage?.check()
-    try {
-      if (recorded) this.#recording.begin()
-      this.#book.begin()
-      work()
-      this.#book.finish()
-      const touched = this.#book.commit()
-      if (!this.#recording.going) this.storage?.worked()
-      return touched
-    } catch (cause) {
-      this.#recording.drop()
-      this.#book.undo()
-      if (cause instanceof LedgerConflict) throw cause
-      throw this.#faultOf(cause)
-    }
-  }
-
-  #faultOf(cause: unknown): LedgerFault {
-    return (
-      this.storage?.failed(cause) ??
-      new LedgerFault(`The ledger could not write: ${(cause as Error).message}`, { cause })
-    )
-  }
-
-  /** An administrator's change, in a transaction of its own. */
-  async #change<T>(work: () => T): Promise<T> {
-    await this.#written()
-    return this.#changeNow(work)
-  }
-
-  /** The same in this very turn. No other thread may be writing. */
-  #changeNow<T>(work: () => T): T {
-    let result: T
-    try {
-      this.#announce(
-        this.#transaction(() => {
-          result = work()
-        }),
-      )
-    } catch (cause) {
-      this.#book.registry.reload()
-      throw cause
-    }
-    return result!
+  flushed(): Promise<void> {
+    return this.#commits.flushed()
   }
 
   #announce(touched: ReadonlySet<number>): void {
@@ -598,7 +346,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async decideApproval(...decision: Parameters<Ledger['decideApproval']>): Promise<ApprovalRow | null> {
-    return this.#change(() => this.#book.decideApproval(...decision))
+    return this.#commits.change(() => this.#book.decideApproval(...decision))
   }
 
   // What is still to come
@@ -611,14 +359,14 @@ export class SqliteLedger implements Ledger {
 
   async takenBack(id: string, actor: string, keepsCounted = false): Promise<void> {
     await this.flushed()
-    await this.#change(() => this.#book.takenBack(id, actor, keepsCounted))
+    await this.#commits.change(() => this.#book.takenBack(id, actor, keepsCounted))
   }
 
   // Money that moved without a call
 
   async moved(movement: NewMovement, budgets: readonly Budget[]): Promise<BookedMovement> {
     await this.flushed()
-    return this.#change(() => this.#book.moved(movement, budgets))
+    return this.#commits.change(() => this.#book.moved(movement, budgets))
   }
 
   async movements(filter: MovementFilter, page: Page): Promise<Paged<MovementRow>> {
@@ -711,7 +459,7 @@ export class SqliteLedger implements Ledger {
   lastCheckpoint = async (): Promise<Checkpoint | null> => this.#book.checkpoints.last()
 
   async checkpoint(signer: CheckpointSigner): Promise<Checkpoint | null> {
-    return this.#change(() => this.#book.checkpoint(signer))
+    return this.#commits.change(() => this.#book.checkpoint(signer))
   }
 
   async checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]> {
@@ -731,7 +479,7 @@ export class SqliteLedger implements Ledger {
       const name = `audit-${segment.start.seq + 1}-${segment.end.seq}.ndjson`
       const archived = await archive(name, archiveOf(this.#db, segment, entryLine))
       await this.flushed()
-      return this.#change(() => {
+      return this.#commits.change(() => {
         if (prunable(this.#db, before, nowMs).segment?.end.seq !== segment.end.seq)
           throw new LedgerConflict('A call in what was to be pruned has changed meanwhile. Ask again.')
         return { ...this.#book.prune(segment, archived, actor), inTheWay }
@@ -749,14 +497,16 @@ export class SqliteLedger implements Ledger {
       try {
         for (let after: number | null = 0; after !== null;) {
           const from: number = after
-          const { calls, rows, kept, next } = await this.#change(() => this.#book.erase(subject, digest, actor, from))
+          const { calls, rows, kept, next } = await this.#commits.change(() =>
+            this.#book.erase(subject, digest, actor, from),
+          )
           all.calls += calls
           all.rows += rows
           all.kept = [...all.kept, ...kept]
           after = next
           await new Promise((resolve) => setImmediate(resolve))
         }
-        await this.#written()
+        await this.#commits.written()
         this.#db.pragma('wal_checkpoint(TRUNCATE)')
         return all
       } finally {
@@ -785,17 +535,13 @@ export class SqliteLedger implements Ledger {
   async backup(file: string): Promise<void> {
     await this.flushed()
     // What another connection writes would make the copy begin again, for ever under load.
-    this.#here++
-    try {
-      await this.#db.backup(file)
-    } finally {
-      this.#here--
-    }
+    await this.#commits.alone(() => this.#db.backup(file))
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
-    for (const { seq } of this.#book.open.all()) if (!this.#answered.has(seq)) this.settle(callId(seq), OUTCOME_UNKNOWN)
+    for (const { seq } of this.#book.open.all())
+      if (!this.#commits.answered(seq)) this.settle(callId(seq), OUTCOME_UNKNOWN)
     this.#closed = true
     try {
       await this.flushed()
@@ -803,9 +549,7 @@ export class SqliteLedger implements Ledger {
       // The rows stay `reserved`, and the next start counts them as spent.
       if (!(cause instanceof LedgerFault)) throw cause
     }
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#starting
-    await this.#thread?.close()
+    await this.#commits.stop()
     if (this.storage !== null) return this.storage.close()
     this.#db.close()
   }
