@@ -515,8 +515,9 @@ export class Book {
     if (denial) decision = { ...decision, denial: { ...denial, message: denial.message.toWellFormed() } }
     this.registry.used(draft.key.id, now)
     if (draft.runSource === 'implicit') this.#implicit.set(draft.key.rootId, { run: draft.run, at: now })
-    if (!draft.rateCounted && (decision.denial === null || !BEFORE_RATE.has(decision.denial.code)))
-      this.#countRate(draft)
+    // A refusal that is only observed stops nothing.
+    const stopped = decision.verdict === 'deny' && decision.denial !== null && BEFORE_RATE.has(decision.denial.code)
+    if (!draft.rateCounted && !stopped) this.#countRate(draft)
     return decision.verdict === 'deny'
       ? this.#deny(draft, decision, usage, opened, now)
       : this.#reserve(draft, decision, usage, counters, earlierSeq, now)

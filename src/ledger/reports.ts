@@ -223,7 +223,7 @@ export class Reports {
   rateInstants(keys: readonly string[], since: number): number[] {
     const found: number[] = []
     for (const row of this.#since(keys, since + 1)) {
-      if (row.code !== null && BEFORE_RATE.has(row.code)) continue
+      if (row.verdict === 'deny' && row.code !== null && BEFORE_RATE.has(row.code)) continue
       for (let i = 0n; i < row.count; i++) found.push(Number(row.at))
     }
     return found.sort((a, b) => a - b)

@@ -86,7 +86,8 @@ export function statements(db: Database.Database) {
     ),
     putIdempotency: keyed(db.prepare('insert into idempotency (call_seq, hash) values (?, ?)'), ([seq]) => [call(seq)]),
     recentWrites: db.prepare(
-      `select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and state not in ('denied', 'released') order by seq`,
+      `select seq, at, root_id, run, request_hash, state from calls where seq >= ? and effect <> 'read' and replay_of is null
+         and state not in ('denied', 'released') order by seq`,
     ),
     // The mark stands where numbers were given out that no row tells of any more (src/ledger/recovery.ts).
     lastCall: db.prepare(

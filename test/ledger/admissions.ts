@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CallDraft, KeyRecord, Ledger, Settlement } from '../../src/contracts/ledger.js'
 import { ZERO } from '../../src/contracts/money.js'
+import type { Decision } from '../../src/contracts/policy.js'
 import {
   admitted,
   allow,
@@ -50,11 +51,41 @@ export function admissionsContract(name: string, open: () => Promise<Book>): voi
       ...(object !== undefined && { object }),
     })
 
+    test('a refusal that is only observed counts for the rate, after a restart too', async () => {
+      const observed = (): Decision => ({
+        verdict: 'would_deny',
+        denial: { code: 'rate_limited', rule: 'rate', message: 'No.' },
+      })
+      const limited = { perMinute: [10] }
+      for (let i = 0; i < 3; i++) await ledger.admit(draft(key, '1.00', limited), observed)
+      await ledger.admit(draft(key, '1.00', limited), refuse('rate_limited'))
+      expect((await admitted(ledger, draft(key, '1.00', limited))).usage.rate[0]!.count).toBe(3)
+      ledger = await book.reopen()
+      expect((await admitted(ledger, draft(ledger.key(key.id)!, '1.00', limited))).usage.rate[0]!.count).toBe(4)
+    })
+
+    test('an identical write is the first of them, not what repeated it', async () => {
+      const guarded = { guarded: true, requestHash: 'request_1', idempotencyHash: 'idem_1' }
+      const first = await done(ledger, draft(key, '5.00', guarded), reply('settled'))
+      const again = await ledger.admit(draft(key, '5.00', guarded), allow)
+      expect(again.replayOf).toBe(first)
+      ledger.settle(again.callId, reply('settled'))
+      const named = async (): Promise<string | undefined> => {
+        const probe = draft(ledger.key(key.id)!, '5.00', { ...guarded, idempotencyHash: unique('idem') })
+        return (await admitted(ledger, probe, refuse('duplicate_call'))).usage.duplicate?.callId
+      }
+      expect(await named()).toBe(first)
+      ledger = await book.reopen()
+      expect(await named()).toBe(first)
+    })
+
     test('what is left of a budget is less by what was spent and by what is held', async () => {
       const tight = budget('key:t', '100.00')
       await done(ledger, draft(key, '30.00', { budgets: [tight] }), reply('settled'))
       await ledger.admit(draft(key, '20.00', { budgets: [tight] }), allow)
       expect((await admitted(ledger, draft(key, '5.00', { budgets: [tight] }))).remaining).toBe(dollars('45.00'))
+      const both = draft(key, '5.00', { budgets: [tight, budget('key:w', '1000.00')] })
+      expect((await admitted(ledger, both)).remaining).toBe(dollars('40.00'))
     })
 
     test('a key without a limit of its own has no rate, whatever was called', async () => {

@@ -1,4 +1,6 @@
+import { admissionsContract } from './admissions.js'
 import { approvalsContract } from './approvals.js'
+import { changesContract } from './changes.js'
 import { commitmentsContract } from './commitments.js'
 import { ledgerContract } from './contract.js'
 import { movementsContract } from './movements.js'
@@ -14,3 +16,5 @@ reconciliationContract('SQLite with a thread to write', threadedBook)
 movementsContract('SQLite with a thread to write', threadedBook)
 outcomesContract('SQLite with a thread to write', threadedBook)
 registryContract('SQLite with a thread to write', threadedBook)
+admissionsContract('SQLite with a thread to write', threadedBook)
+changesContract('SQLite with a thread to write', threadedBook)

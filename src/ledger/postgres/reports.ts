@@ -163,7 +163,7 @@ export class PostgresReports {
   async rateInstants(keys: readonly string[], since: number): Promise<number[]> {
     const rows = await this.#query(
       `select at, count from calls
-       where key_id = any($1::text[]) and at > $2 and (code is null or code <> all($3::text[])) order by at`,
+       where key_id = any($1::text[]) and at > $2 and (verdict <> 'deny' or code is null or code <> all($3::text[])) order by at`,
       [keys, since, [...BEFORE_RATE]],
     )
     return rows.flatMap((row) => Array<number>(Number(row.count)).fill(Number(row.at)))

@@ -20,8 +20,8 @@ export class SharedTraces implements Traces {
     this.#keys = new Recent(IDEMPOTENCY_MS, nowMs)
     this.#write = db
       .prepare(
-        `select seq from calls where root_id = ? and run = ? and request_hash = ? and effect <> 'read' and state not in ('denied', 'released')
-         order by seq desc limit 1`,
+        `select seq from calls where root_id = ? and run = ? and request_hash = ? and effect <> 'read' and replay_of is null
+           and state not in ('denied', 'released') order by seq desc limit 1`,
       )
       .pluck()
     this.#rate = db.prepare('select at, hits from rate_hits where key_id = ? and at > ? order by at')

@@ -155,7 +155,7 @@ committed as materialized (
 alike as materialized (
   select max(c.seq) as seq from w, json_array_elements(j -> 'writes') x
     join calls c on c.root_id = x ->> 0 and c.run = x ->> 1 and c.request_hash = x ->> 2
-  where c.effect <> 'read' and c.state not in ('denied', 'released') and c.at > ${nowMs - DUPLICATE_MS}
+  where c.effect <> 'read' and c.replay_of is null and c.state not in ('denied', 'released') and c.at > ${nowMs - DUPLICATE_MS}
   group by c.root_id, c.run, c.request_hash),
 found as materialized (
   select seq from kin
