@@ -4,21 +4,35 @@ import { join } from 'node:path'
 import type { Clock } from '../src/contracts/clock.js'
 import type { CallDraft, KeyRecord } from '../src/contracts/ledger.js'
 import { usd } from '../src/contracts/money.js'
-import type { Budget, Decision, Usage } from '../src/contracts/policy.js'
+import type { Budget, Counted, Decision, Usage } from '../src/contracts/policy.js'
+import { callId } from '../src/ledger/ids.js'
 import { openSqlite } from '../src/ledger/sqlite.js'
 import type { Role } from './part.js'
+import { multiply } from './seed.js'
 
-/** What one call costs the ledger when it holds so many already. Medians over the rounds. */
+/** What a ledger costs when it holds so many calls already. Medians over the rounds, µs unless the name says other. */
 export interface Grown {
   readonly rows: number
   readonly rowsAfter: number
   readonly fileMib: number
+  /** Opening it after it was closed in order. */
   readonly openMs: number
-  /** µs a call, admission and settlement, 64 at a time: what a busy server pays. */
+  /** A call, admission and settlement, 64 at a time: what a busy server pays. */
   readonly batchUs: number
   readonly batchCpuUs: number
-  /** µs a call on its own, with the commit it waits for. */
+  /** A call on its own, with the commit it waits for. */
   readonly aloneUs: number
+  /** What two budgets of a key hold, read and held against their caps. */
+  readonly capUs: number
+  /** One call by its id, anywhere in the ledger. */
+  readonly lookUpUs: number
+  /** Fifty calls of a key: the newest, and those before the middle of the ledger. */
+  readonly pageUs: number
+  readonly deepPageUs: number
+  /** Spend by day over the whole time, by key since midnight, and the fifty runs last used. */
+  readonly spendByDayUs: number
+  readonly spendTodayUs: number
+  readonly runsUs: number
 }
 
 export interface GrowthOptions {
@@ -30,19 +44,26 @@ export interface GrowthOptions {
 
 const KEYS = 100
 const DAY_MS = 86_400_000
-const SPAN_MS = 30 * DAY_MS
+/** Ends at noon, so that there is a day that has begun. */
+const SPAN_MS = 29.5 * DAY_MS
 const FIRST_DAY = Date.UTC(2026, 9, 1)
 const BATCH = 64
 const BATCHES = 4
 const ALONE = 32
-/** Admissions that share a commit while the database is filled. */
-const FILL_BATCH = 500
+/** Calls that are made through the ledger; what comes after them is copied from them. */
+const MADE = 200
+const OPENINGS = 3
+/** Reads are timed in so many stretches, of which the median counts: another's turn on the processor spoils one. */
+const STRETCHES = 20
+const CAP_CHECKS = 200
+const LOOK_UPS = 20
+const PAGE = 50
 
 type Ledger = ReturnType<typeof openSqlite>
 
 /**
- * One ledger is filled through its own interface, as 100 keys would in 30 days, and copied on the way at each smaller
- * size; then all of them, open, are measured in turn, so that no size has the quieter machine.
+ * A ledger for each size, begun through its own interface by 100 keys in turn over 30 days and carried on in SQL
+ * (bench/seed.ts); then all of them, open, are measured in turn, so that no size has the quieter machine.
  */
 export async function start(options: GrowthOptions): Promise<Role<null, 'measure', Grown[]>> {
   const directory = mkdtempSync(join(options.directory, 'growth-'))
@@ -54,7 +75,8 @@ export async function start(options: GrowthOptions): Promise<Role<null, 'measure
 }
 
 async function measure(directory: string, { sizes, rounds }: GrowthOptions): Promise<Grown[]> {
-  const stages = await fill(directory, sizes)
+  const stages: Stage[] = []
+  for (const size of sizes) stages.push(await stageOf(directory, size))
   for (let round = 0; round < rounds; round++) {
     for (const stage of round % 2 === 0 ? stages : stages.toReversed()) await stage.measure()
   }
@@ -62,95 +84,143 @@ async function measure(directory: string, { sizes, rounds }: GrowthOptions): Pro
   return stages.map((stage) => stage.grown())
 }
 
-async function fill(directory: string, sizes: readonly number[]): Promise<Stage[]> {
+async function stageOf(directory: string, size: number): Promise<Stage> {
+  const file = join(directory, `${size}.db`)
+  const stepMs = SPAN_MS / size
   const clock = new FilledClock()
-  const file = join(directory, 'ledger.db')
   const ledger = openSqlite({ file, clock })
   const keys = await issue(ledger)
-  const stepMs = SPAN_MS / sizes.at(-1)!
-  const copies: { readonly file: string; readonly size: number; readonly at: number }[] = []
-  let rows = 0
-  for (const size of sizes) {
-    while (rows < size) {
-      const calls = Math.min(FILL_BATCH, size - rows)
-      await Promise.all(Array.from({ length: calls }, () => call(ledger, keys, clock, rows++, stepMs)))
-    }
-    await ledger.flushed()
-    const last = size === sizes.at(-1)
-    const copy = last ? file : join(directory, `${size}.db`)
-    if (!last) await ledger.backup(copy)
-    copies.push({ file: copy, size, at: clock.at })
-  }
+  const made = Math.min(MADE, size)
+  // One after the other, so that each has the instant the copies go on from.
+  for (let n = 0; n < made; n++) await call(ledger, keys, clock, n, stepMs)
   await ledger.close()
-  for (const copy of copies) settleOnDisk(copy.file)
-  return copies.map((copy) => new Stage(copy.file, copy.size, keys, copy.at))
+  if (size > made) multiply({ file, made, keys: KEYS, firstAt: FIRST_DAY, stepMs }, size)
+  settleOnDisk(file)
+  const openMs: number[] = []
+  const end = FIRST_DAY + SPAN_MS
+  for (let opening = 0; opening < OPENINGS; opening++) {
+    const clock = new FilledClock(end)
+    const from = performance.now()
+    const opened = openSqlite({ file, clock })
+    openMs.push(performance.now() - from)
+    if (opening < OPENINGS - 1) await opened.close()
+    else return checked(new Stage(opened, clock, file, size, keys, median(openMs)))
+  }
+  throw new Error('a stage is opened at least once')
 }
 
-/** Without this the first commits measured would wait for the disk to take in the copies. */
+/** The whole file is read beside the calls after a start. Here that comes first, and the figures are of what follows. */
+async function checked(stage: Stage): Promise<Stage> {
+  const { ledger } = stage
+  while (ledger.storage!.checked === null) await new Promise((resolve) => setTimeout(resolve, 50))
+  const { verdict } = ledger.storage!.checked
+  if (verdict === 'damaged') throw new Error(`the ledger of ${stage.size} rows is damaged`)
+  const [all] = await ledger.spend('vendor', {})
+  if (all?.calls !== stage.size) throw new Error(`the ledger of ${stage.size} rows sums up to ${all?.calls ?? 0} calls`)
+  return stage
+}
+
+/** Without this the first commits measured would wait for the disk to take in what was seeded. */
 function settleOnDisk(file: string): void {
   const descriptor = openSync(file, 'r+')
   fsyncSync(descriptor)
   closeSync(descriptor)
 }
 
-/** The ledger, or its copy, with so many rows, open. */
+type Timed = Exclude<keyof Grown, 'rows' | 'rowsAfter' | 'fileMib' | 'openMs'>
+
+/** The ledger with so many rows, open. */
 class Stage {
   readonly ledger: Ledger
   readonly #clock: FilledClock
-  readonly #keys: readonly KeyRecord[]
-  readonly #openMs: number
   readonly #fileMib: number
-  readonly #batchUs: number[] = []
-  readonly #batchCpuUs: number[] = []
-  readonly #aloneUs: number[] = []
+  readonly #spans = new Map<Timed, number[]>()
   #rows: number
 
   constructor(
+    ledger: Ledger,
+    clock: FilledClock,
     file: string,
     readonly size: number,
-    keys: readonly KeyRecord[],
-    at: number,
+    readonly keys: readonly KeyRecord[],
+    readonly openMs: number,
   ) {
-    this.#clock = new FilledClock(at)
+    this.ledger = ledger
+    this.#clock = clock
     this.#fileMib = statSync(file).size / 1024 ** 2
-    const from = performance.now()
-    this.ledger = openSqlite({ file, clock: this.#clock })
-    this.#openMs = performance.now() - from
-    this.#keys = keys
     this.#rows = size
   }
 
   async measure(): Promise<void> {
     await this.#batch()
     for (let i = 0; i < BATCHES; i++) {
-      const from = performance.now()
       const cpuFrom = process.cpuUsage()
-      await this.#batch()
+      await this.#time('batchUs', BATCH, () => this.#batch())
       const { user, system } = process.cpuUsage(cpuFrom)
-      this.#batchUs.push(((performance.now() - from) * 1000) / BATCH)
-      this.#batchCpuUs.push((user + system) / BATCH)
+      this.#put('batchCpuUs', (user + system) / BATCH)
     }
-    for (let i = 0; i < ALONE; i++) {
-      const from = performance.now()
-      await call(this.ledger, this.#keys, this.#clock, this.#rows++, 1)
-      this.#aloneUs.push((performance.now() - from) * 1000)
-    }
+    for (let i = 0; i < ALONE; i++)
+      await this.#time('aloneUs', 1, () => call(this.ledger, this.keys, this.#clock, this.#rows++, 1))
     await this.ledger.flushed()
+
+    const [key] = this.keys
+    const { budgets } = draftOf(key!, this.#clock.now(), 0)
+    const midnight = Math.floor(this.#clock.now() / DAY_MS) * DAY_MS
+    // A call of the first key, as a page would have ended with.
+    const middle = Math.floor(this.size / 2 / KEYS) * KEYS + 1
+    for (let stretch = 0; stretch < STRETCHES; stretch++) {
+      await this.#time('capUs', CAP_CHECKS, async () => {
+        for (let i = 0; i < CAP_CHECKS; i++) withinCaps(await this.ledger.usage(budgets), budgets)
+      })
+      await this.#time('lookUpUs', LOOK_UPS, async () => {
+        for (let i = 0; i < LOOK_UPS; i++)
+          await this.ledger.call(
+            callId(1 + Math.floor(((stretch + i * STRETCHES) * this.size) / (LOOK_UPS * STRETCHES))),
+          )
+      })
+      const ofKey = { key: key!.id }
+      await this.#time('pageUs', 1, () => this.ledger.calls(ofKey, { limit: PAGE }))
+      await this.#time('deepPageUs', 1, () => this.ledger.calls(ofKey, { limit: PAGE, cursor: String(middle) }))
+      await this.#time('spendByDayUs', 1, () => this.ledger.spend('day', {}))
+      await this.#time('spendTodayUs', 1, () => this.ledger.spend('key', { from: midnight }))
+      await this.#time('runsUs', 1, () => this.ledger.runs({ limit: PAGE }))
+    }
   }
 
   #batch(): Promise<unknown> {
-    return Promise.all(Array.from({ length: BATCH }, () => call(this.ledger, this.#keys, this.#clock, this.#rows++, 1)))
+    return Promise.all(Array.from({ length: BATCH }, () => call(this.ledger, this.keys, this.#clock, this.#rows++, 1)))
+  }
+
+  /** @param times how often `act` does what is timed */
+  async #time(name: Timed, times: number, act: () => Promise<unknown>): Promise<void> {
+    const from = performance.now()
+    await act()
+    this.#put(name, ((performance.now() - from) * 1000) / times)
+  }
+
+  #put(name: Timed, us: number): void {
+    const spans = this.#spans.get(name)
+    if (spans === undefined) this.#spans.set(name, [us])
+    else spans.push(us)
   }
 
   grown(): Grown {
+    const of = (name: Timed): number => median(this.#spans.get(name)!)
     return {
       rows: this.size,
       rowsAfter: this.#rows,
       fileMib: this.#fileMib,
-      openMs: this.#openMs,
-      batchUs: median(this.#batchUs),
-      batchCpuUs: median(this.#batchCpuUs),
-      aloneUs: median(this.#aloneUs),
+      openMs: this.openMs,
+      batchUs: of('batchUs'),
+      batchCpuUs: of('batchCpuUs'),
+      aloneUs: of('aloneUs'),
+      capUs: of('capUs'),
+      lookUpUs: of('lookUpUs'),
+      pageUs: of('pageUs'),
+      deepPageUs: of('deepPageUs'),
+      spendByDayUs: of('spendByDayUs'),
+      spendTodayUs: of('spendTodayUs'),
+      runsUs: of('runsUs'),
     }
   }
 }
@@ -164,8 +234,8 @@ async function call(
   stepMs: number,
 ): Promise<void> {
   clock.at += stepMs
-  const { callId } = await ledger.admit(draftOf(keys[n % keys.length]!, clock.now(), n), withinCaps)
-  ledger.settle(callId, {
+  const admission = await ledger.admit(draftOf(keys[n % keys.length]!, clock.now(), n), allowed)
+  ledger.settle(admission.callId, {
     outcome: 'settled',
     object: `pi_${n.toString().padStart(16, '0')}`,
     status: 200,
@@ -174,9 +244,19 @@ async function call(
   })
 }
 
-const withinCaps = (usage: Usage): Decision => {
-  const broken = usage.budgets.find((budget) => budget.spent + budget.held + usage.amount > budget.cap)
-  if (broken !== undefined) throw new Error(`the bench ran into its own cap ${broken.rule}`)
+const AMOUNT = usd(1_000_000n)
+
+/** @throws Error when a cap is passed: the bench has none that it could reach */
+function withinCaps(counted: readonly Counted[], budgets: readonly Budget[]): void {
+  for (let i = 0; i < budgets.length; i++) {
+    const { spent, held } = counted[i]!
+    const { cap, rule } = budgets[i]!
+    if (spent + held + AMOUNT > cap) throw new Error(`the bench ran into its own cap ${rule}`)
+  }
+}
+
+const allowed = ({ budgets }: Usage): Decision => {
+  withinCaps(budgets, budgets)
   return { verdict: 'allow', denial: null }
 }
 
@@ -197,7 +277,7 @@ function draftOf(key: KeyRecord, now: number, n: number): CallDraft {
     direction: 'in',
     customer: 'cus_A',
     reason: null,
-    quoted: usd(1_000_000n),
+    quoted: AMOUNT,
     basis: 'exact',
     object: null,
     commits: null,

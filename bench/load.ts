@@ -1,13 +1,29 @@
 import { connect, type Socket } from 'node:net'
 import { cpuNs } from './machine.js'
 import type { Role } from './part.js'
+import { IN_REPLY, NUMBER, PAID, STRIPE_HEADERS, type TargetFacts } from './targets/target.js'
 
-/** One closed-loop run: every connection sends its next request when it has the reply to the last. */
-export interface Order {
+/** The request of a run, as often as it is sent. */
+export interface Asked {
   readonly port: number
   readonly path: string
   readonly authorization: string
+  /** Lines of the head beside host, authorization and framing. */
+  readonly headers: readonly string[]
   readonly body: string
+}
+
+/** What is asked of a target: its own request where it takes no other. */
+export const askedOf = ({ port, path, authorization, own }: TargetFacts, body = PAID): Asked => ({
+  port,
+  path,
+  authorization,
+  headers: own?.headers ?? STRIPE_HEADERS,
+  body: own?.body ?? body,
+})
+
+/** One closed-loop run: every connection sends its next request when it has the reply to the last. */
+export interface Order extends Asked {
   readonly connections: number
   /** Sent but not counted, before the window. */
   readonly warmMs: number
@@ -33,14 +49,17 @@ export interface Run {
 
 /** A load generator on raw sockets: an HTTP client of its own would cost more than what it measures. */
 export async function start(): Promise<Role<null, Order, Run>> {
-  const tag = process.pid.toString(36).padStart(8, '0')
+  const tag = process.pid.toString(36).padStart(TAG_CHARS, '0').slice(-TAG_CHARS)
   let sent = 0
-  return { facts: null, ask: (order) => run(order, tag, () => ++sent), stop: async () => {} }
+  const next = (): string => tag + String(++sent).padStart(NUMBER.length - TAG_CHARS, '0')
+  return { facts: null, ask: (order) => run(order, next), stop: async () => {} }
 }
 
-const KEY_DIGITS = 12
+const TAG_CHARS = 4
+/** How long the last replies of a run are waited for. */
+const LAST_REPLIES_MS = 15_000
 
-async function run(order: Order, tag: string, next: () => number): Promise<Run> {
+async function run(order: Order, next: () => string): Promise<Run> {
   const latencies: number[] = []
   let counting = false
   let stopping = false
@@ -48,17 +67,15 @@ async function run(order: Order, tag: string, next: () => number): Promise<Run> 
   const head = [
     `POST ${order.path} HTTP/1.1`,
     `Host: 127.0.0.1:${order.port}`,
-    'User-Agent: Stripe/v1 NodeBindings/23.1.0',
     'Accept: application/json',
     `Authorization: ${order.authorization}`,
-    'Content-Type: application/x-www-form-urlencoded',
-    'Stripe-Version: 2025-03-31.basil',
-    `Idempotency-Key: bench-${tag}-${'0'.repeat(KEY_DIGITS)}`,
+    ...order.headers,
     `Content-Length: ${order.body.length}`,
-    '\r\n',
-  ].join('\r\n')
-  const template = head + order.body
-  const keyAt = template.indexOf(`bench-${tag}-`) + tag.length + 7
+  ]
+  // The later of two lines of one name is the target's own.
+  const lines = head.filter((line, at) => !head.slice(at + 1).some((later) => nameOf(later) === nameOf(line)))
+  const template = `${lines.join('\r\n')}\r\n\r\n${order.body}`
+  const numberAt = template.indexOf(NUMBER)
 
   const sockets = await Promise.all(Array.from({ length: order.connections }, () => opened(order.port)))
   const loops = sockets.map(
@@ -67,14 +84,15 @@ async function run(order: Order, tag: string, next: () => number): Promise<Run> 
         const request = Buffer.from(template, 'latin1')
         let sentAt = 0
         const send = (): void => {
-          request.write(String(next()).padStart(KEY_DIGITS, '0'), keyAt, 'latin1')
+          if (numberAt >= 0) request.write(next(), numberAt, 'latin1')
           sentAt = performance.now()
           socket.write(request)
         }
         socket.on('error', reject)
         socket.on('close', () => reject(new Error('The connection was closed before its reply was whole.')))
         onReplies(socket, (status, text) => {
-          if (status !== 200) return void reject(new Error(`A call was answered ${status}: ${text.slice(0, 400)}`))
+          if (status !== 200 || !text.includes(IN_REPLY))
+            return void reject(new Error(`A call was answered ${status}: ${text.slice(0, 400)}`))
           answered++
           if (counting) latencies.push(performance.now() - sentAt)
           if (stopping) resolve()
@@ -94,8 +112,16 @@ async function run(order: Order, tag: string, next: () => number): Promise<Run> 
   const toUs = nowUs()
   const cpuTo = cpuNs(order.pids)
   stopping = true
-  await all
-  for (const socket of sockets) socket.removeAllListeners('close').destroy()
+  const patience = setTimeout(
+    () => sockets.forEach((socket) => socket.destroy(new Error(`A reply did not come in ${LAST_REPLIES_MS} ms.`))),
+    LAST_REPLIES_MS,
+  )
+  try {
+    await all
+  } finally {
+    clearTimeout(patience)
+    for (const socket of sockets) socket.removeAllListeners('close').destroy()
+  }
 
   latencies.sort((a, b) => a - b)
   const at = (share: number): number => (latencies[Math.floor(latencies.length * share)] ?? Number.NaN) * 1000
@@ -111,6 +137,7 @@ async function run(order: Order, tag: string, next: () => number): Promise<Run> 
   }
 }
 
+const nameOf = (line: string): string => line.slice(0, line.indexOf(':')).toLowerCase()
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const nowUs = (): number => Number(process.hrtime.bigint() / 1000n)
 

@@ -32,6 +32,7 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
   /**
    * @param role module under bench/ without its ending, e.g. `targets/raw-undici`
    * @param cpus as taskset takes them; null leaves the choice to the scheduler
+   * @param env beside our own
    * @throws Error with the child's own sentence when it does not start
    */
   static async start<Facts, Question = never, Reply = never>(
@@ -39,12 +40,16 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
     options: unknown,
     cpus: string | null,
     flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<Part<Facts, Question, Reply>> {
     const child = fileURLToPath(new URL('./child.js', import.meta.url))
     const line = [process.execPath, ...flags, child, role, JSON.stringify(options)]
     const [command, ...args] = cpus === null ? line : ['taskset', '-c', cpus, ...line]
     // What a child prints is talk: our stdout is for the result.
-    const started = spawn(command!, args, { stdio: ['ignore', 2, 2, 'ipc'] })
+    const started = spawn(command!, args, {
+      stdio: ['ignore', 2, 2, 'ipc'],
+      env: { ...process.env, ...env },
+    })
     const first = await heard(started, role)
     if (!('facts' in first))
       throw new Error(`${role}: ${'fault' in first ? first.fault : 'it answered before it was asked'}`)

@@ -173,10 +173,8 @@ export function preloadTable({ runs, startMs, calls, callUs }: Preloaded): strin
 
 const said = (met: boolean): string => (met ? 'met' : '**missed**')
 
-const HEADING = '## The preload'
-
 /** Its section of docs/performance.md. */
-export const preloadSection = (preloaded: Preloaded, machine: string): string => `${HEADING}
+export const preloadSection = (preloaded: Preloaded, machine: string): string => `## The preload
 
 What \`src/preload\` costs a Node program whose calls it takes to the proxy. A start is the whole life of the process, the
 three kinds in turn. Calls are payments by stripe-node, one at a time, governed and durable: *without* goes to the proxy's own
@@ -188,13 +186,3 @@ columns do.
 
 ${preloadTable(preloaded)}
 `
-
-/** The page with its section of today in the place of the old one, or before the last section when there is none. */
-export function withPreload(page: string, section: string): string {
-  const from = page.indexOf(HEADING)
-  const last = page.indexOf('## What is not measured')
-  if (last === -1)
-    throw new Error('docs/performance.md has no section «What is not measured»: write the whole page first.')
-  if (from === -1) return `${page.slice(0, last)}${section}\n${page.slice(last)}`
-  return `${page.slice(0, from)}${section}\n${page.slice(page.indexOf('\n## ', from) + 1)}`
-}

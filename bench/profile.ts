@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../src/package-root.js'
-import type { Order, Run } from './load.js'
+import { askedOf, type Order, type Run } from './load.js'
 import type { Layout } from './machine.js'
 import { Part } from './part.js'
 import { markdown } from './report.js'
-import { PAID, type TargetFacts } from './targets/target.js'
+import type { TargetFacts } from './targets/target.js'
 import type { UpstreamFacts } from './upstream.js'
 
 interface Frame {
@@ -36,11 +36,35 @@ export interface Spent {
 
 const INTERVAL_US = 200
 
-/** Runs the server under load with --cpu-prof; the profile of the window, a thread at a time, as text. */
-export async function profile(
+/** What a part of the server takes of its busy time, in %; the main thread's and all others' together. */
+export interface Share {
+  readonly group: Group
+  readonly percent: number
+  /** µs of processor a call. */
+  readonly us: number
+}
+
+export interface Shares {
+  readonly perSecond: number
+  readonly calls: number
+  readonly connections: number
+  /** Of the window, by all threads together. */
+  readonly busyMs: number
+  readonly idleMs: number
+  readonly groups: readonly Share[]
+}
+
+export interface Profiled {
+  readonly shares: Shares
+  /** Tables by part and function, a thread at a time. */
+  text(top: number): string
+}
+
+/** Runs the server under load with --cpu-prof and reads the profile of the window. */
+export async function profileServer(
   layout: Layout,
-  options: { connections: number; windowMs: number; top: number; directory: string },
-): Promise<string> {
+  options: { readonly connections: number; readonly windowMs: number; readonly directory: string },
+): Promise<Profiled> {
   const own = mkdtempSync(join(options.directory, 'profile-'))
   const vendor = await Part.start<UpstreamFacts>('upstream', {}, layout.world)
   const load = await Part.start<null, Order, Run>('load', {}, layout.world)
@@ -52,29 +76,108 @@ export async function profile(
   )
   let run: Run
   try {
-    const { port, path, authorization } = gate.facts
     run = await load.ask({
-      port,
-      path,
-      authorization,
-      body: PAID,
+      ...askedOf(gate.facts),
       connections: options.connections,
-      warmMs: 2_000,
+      warmMs: Math.min(2_000, options.windowMs),
       windowMs: options.windowMs,
       pids: [gate.pid],
     })
   } finally {
     for (const part of [gate, load, vendor]) await part.stop()
   }
-  const files = readdirSync(own)
+  const threads = readdirSync(own)
     .filter((name) => name.endsWith('.cpuprofile'))
     .sort()
-  const threads = files.map((name, i) => {
-    const recorded = JSON.parse(readFileSync(join(own, name), 'utf8')) as CpuProfile
-    return `### Thread ${i + 1} of ${files.length}\n\n${spentTables(recorded, run.fromUs, run.toUs, options.top)}`
-  })
-  const head = `${Math.round(run.perSecond)} calls/s under the profiler at ${options.connections} connections (${layout.means}); ${run.replies} calls, a sample every ${INTERVAL_US} µs.`
-  return [head, ...threads].join('\n\n')
+    .map((name) => JSON.parse(readFileSync(join(own, name), 'utf8')) as CpuProfile)
+  return {
+    shares: sharesOf(threads, run, options.connections),
+    text: (top) =>
+      [
+        `${Math.round(run.perSecond)} calls/s under the profiler at ${options.connections} connections (${layout.means}); ${run.replies} calls, a sample every ${INTERVAL_US} µs.`,
+        ...threads.map(
+          (thread, i) =>
+            `### Thread ${i + 1} of ${threads.length}\n\n${spentTables(thread, run.fromUs, run.toUs, top)}`,
+        ),
+      ].join('\n\n'),
+  }
+}
+
+/** Parts of the server that people think in. */
+export const GROUPS = [
+  'http server',
+  'routing',
+  'wire',
+  'vendor',
+  'policy',
+  'pipeline',
+  'ledger',
+  'hashing',
+  'undici',
+  'gc',
+  'timers and loop',
+  'other',
+] as const
+export type Group = (typeof GROUPS)[number]
+
+/** Which code belongs to which; the first that fits. Files as `fileOf` names them. */
+const BELONGS: readonly (readonly [Group, RegExp])[] = [
+  ['hashing', /^node:internal\/crypto|^node:crypto|^src\/ledger\/(?:chain|call-seal)|^src\/custody\/keys/],
+  ['undici', /^undici|^wasm:|^src\/wire\/upstream/],
+  ['ledger', /^src\/ledger|^better-sqlite3|^bindings/],
+  ['wire', /^src\/wire/],
+  ['vendor', /^vendors|^src\/catalogue|^libphonenumber/],
+  ['policy', /^policies|^src\/contracts\/policy/],
+  ['routing', /^hono|^@hono|^src\/(?:identify|surfaces|together|exchange)/],
+  ['pipeline', /^src/],
+  [
+    'http server',
+    /^node:(?:_http|http|net|internal\/http|_stream|stream|internal\/stream|internal\/js_stream|events|buffer|internal\/buffer)/,
+  ],
+  ['timers and loop', /^node:/],
+]
+
+/** By whom native code was called counts: a hash that SQLite's binding does not make is the caller's. */
+export function groupOf(frame: Frame): Group | '(idle)' | null {
+  const { functionName } = frame
+  if (functionName === '(idle)') return '(idle)'
+  if (functionName === '(garbage collector)') return 'gc'
+  if (functionName === '(program)') return 'timers and loop'
+  const file = fileOf(frame)
+  if (file === '')
+    return /hash|hmac|digest/i.test(functionName) ? 'hashing' : functionName === '(root)' ? 'other' : null
+  return BELONGS.find(([, files]) => files.test(file))?.[0] ?? 'other'
+}
+
+export function sharesOf(
+  threads: readonly CpuProfile[],
+  { fromUs, toUs, replies, perSecond }: Pick<Run, 'fromUs' | 'toUs' | 'replies' | 'perSecond'>,
+  connections: number,
+): Shares {
+  const sums = new Map<string, number>()
+  for (const thread of threads)
+    for (const { name, selfUs } of timeBy(thread, groupOf, fromUs, toUs)) sums.set(name, (sums.get(name) ?? 0) + selfUs)
+  const idleUs = sums.get('(idle)') ?? 0
+  const busyUs = [...sums.values()].reduce((sum, us) => sum + us, 0) - idleUs
+  return {
+    perSecond,
+    calls: replies,
+    connections,
+    busyMs: busyUs / 1000,
+    idleMs: idleUs / 1000,
+    groups: GROUPS.map((group) => ({
+      group,
+      percent: ((sums.get(group) ?? 0) / busyUs) * 100,
+      us: (sums.get(group) ?? 0) / replies,
+    })),
+  }
+}
+
+export function sharesTable({ groups }: Shares): string {
+  return markdown(
+    ['Part', '% of busy time', 'µs a call'],
+    groups.toSorted((a, b) => b.us - a.us).map(({ group, percent, us }) => [group, percent.toFixed(1), us.toFixed(1)]),
+  )
 }
 
 /** Time between two instants, by what `nameOf` makes of a function; null counts it with its caller. */

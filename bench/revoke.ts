@@ -5,7 +5,7 @@ import { startServer } from '../src/main.js'
 import type { Order, Run } from './load.js'
 import type { Layout } from './machine.js'
 import { Part, type Role } from './part.js'
-import { PAID, PATH, REAL_KEY, type TargetOptions } from './targets/target.js'
+import { PAID, PATH, REAL_KEY, STRIPE_HEADERS, type TargetOptions } from './targets/target.js'
 import type { UpstreamFacts } from './upstream.js'
 
 /** How long the operator waits for a stop while agents keep the server busy, in µs. */
@@ -87,6 +87,7 @@ export async function measureRevoke(
       port,
       path: `/stripe${PATH}`,
       authorization,
+      headers: STRIPE_HEADERS,
       body: PAID,
       connections,
       warmMs,

@@ -109,7 +109,7 @@ class Reply {
   }
 }
 
-/** Calls back for each whole request: head, and as many bytes of body as it declares. */
+/** Calls back for each whole request: head, and as many bytes of body as it declares, or chunks up to the last. */
 function onRequests(socket: Socket, answer: (request: string) => void): void {
   let waiting = ''
   socket.setEncoding('latin1')
@@ -118,12 +118,23 @@ function onRequests(socket: Socket, answer: (request: string) => void): void {
     for (;;) {
       const headEnd = waiting.indexOf('\r\n\r\n')
       if (headEnd < 0) return
-      const declared = /\r\ncontent-length: *(\d+)/i.exec(waiting)
-      const end = headEnd + 4 + Number(declared?.[1] ?? 0)
-      if (waiting.length < end) return
+      const end = endOf(waiting, headEnd)
+      if (end < 0 || waiting.length < end) return
       const request = waiting.slice(0, end)
       waiting = waiting.slice(end)
       answer(request)
     }
   })
+}
+
+const LAST_CHUNK = '\r\n0\r\n\r\n'
+
+/** Where a request ends, or -1 while that cannot be told. No body here has an end of chunks in it. */
+function endOf(text: string, headEnd: number): number {
+  const head = text.slice(0, headEnd + 2)
+  const declared = /\r\ncontent-length: *(\d+)/i.exec(head)
+  if (declared !== null || !/\r\ntransfer-encoding: *chunked/i.test(head))
+    return headEnd + 4 + Number(declared?.[1] ?? 0)
+  const last = text.indexOf(LAST_CHUNK, headEnd + 2)
+  return last < 0 ? -1 : last + LAST_CHUNK.length
 }

@@ -124,7 +124,9 @@ function newestIn(path) {
   if (!existsSync(path)) return 0
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
-  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))))
+  // The bench installs other people's proxies beside its own sources; those are not built.
+  const names = readdirSync(path).filter((name) => name !== 'node_modules')
+  return Math.max(stat.mtimeMs, ...names.map((name) => newestIn(join(path, name))))
 }
 
 /** What follows `--name` on the command line. */

@@ -16,6 +16,13 @@ export interface Book {
   readonly faults: readonly string[]
 }
 
+export interface SpendgateOptions extends TargetOptions {
+  /** Name of its data directory, where several are measured at once; absent: `spendgate`. */
+  readonly name?: string
+  /** Absent: SQLite in its data directory. */
+  readonly databaseUrl?: string
+}
+
 const ADMIN_TOKEN = 'sgadmin_bench0123456789abcdef0123456789abcdef'
 
 /** A cap, a limit a call, an allowlist of customers and currencies; nothing the call needs a look-up for, and no rate. */
@@ -35,16 +42,22 @@ const POLICY = {
 }
 
 /** The product itself, as `spendgate serve` starts it, with one key under one policy. */
-export async function start({ upstream, directory }: TargetOptions): Promise<Role<TargetFacts, 'book', Book>> {
+export async function start({
+  upstream,
+  directory,
+  name = 'spendgate',
+  databaseUrl,
+}: SpendgateOptions): Promise<Role<TargetFacts, 'book', Book>> {
   const server = await startServer(
     readConfig({
       SPENDGATE_PORT: '0',
       SPENDGATE_ADMIN_PORT: '0',
-      SPENDGATE_DATA_DIR: join(directory, 'spendgate'),
+      SPENDGATE_DATA_DIR: join(directory, name),
       SPENDGATE_ADMIN_TOKEN: ADMIN_TOKEN,
       SPENDGATE_STRIPE_UPSTREAM: `http://127.0.0.1:${upstream}`,
       SPENDGATE_LOG_LEVEL: 'error',
       SPENDGATE_DRAIN_MS: '2000',
+      ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     }),
   )
   const admin = async (method: 'GET' | 'POST', path: string, body?: object): Promise<any> => {

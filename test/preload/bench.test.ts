@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { preloadSection, preloadTable, withPreload, type Preloaded } from '../../bench/preload.js'
+import { preloadSection, preloadTable, type Preloaded } from '../../bench/preload.js'
+import { withSection } from '../../bench/section.js'
 import { packageRoot } from '../../src/package-root.js'
 import { built, Child } from '../helpers/process.js'
 
@@ -32,8 +33,8 @@ describe('the bench of the preload', () => {
 
   test('its section of the page is replaced and nothing else is touched', () => {
     const page = readFileSync(join(packageRoot(), 'docs', 'performance.md'), 'utf8')
-    const once = withPreload(page, preloadSection(FIGURES, 'a machine'))
-    expect(withPreload(once, preloadSection(FIGURES, 'a machine'))).toBe(once)
+    const once = withSection(page, preloadSection(FIGURES, 'a machine'))
+    expect(withSection(once, preloadSection(FIGURES, 'a machine'))).toBe(once)
     const rest = (text: string): string => text.replace(/## The preload\n[\s\S]*?\n(?=## )/, '')
     expect(rest(once)).toBe(rest(page))
     expect(once).toContain('a machine')
