@@ -143,8 +143,9 @@ export async function compare(
       }
       try {
         const env = each.slowDisk ? (slower as SlowDisk).env : {}
+        const cpus = isOurs(name) ? layout.own : layout.proxy
         const part = await started(
-          Part.start<TargetFacts, 'book', Book>(each.role, { ...options, ...each.options }, layout.proxy, [], env),
+          Part.start<TargetFacts, 'book', Book>(each.role, { ...options, ...each.options }, cpus, [], env),
         )
         const { facts } = part
         const pids = facts.pids.length > 0 ? facts.pids : [part.pid]

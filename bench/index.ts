@@ -325,7 +325,7 @@ const withSpendgate = (names: readonly TargetName[]): TargetName[] => [
   ...new Set([...names, 'direct', 'spendgate'] as const),
 ]
 
-const UNPINNED: Layout = { name: 'one-cpu', means: 'not pinned', proxy: null, world: null }
+const UNPINNED: Layout = { name: 'one-cpu', means: 'not pinned', proxy: null, own: null, world: null }
 
 function parse(args: readonly string[]) {
   return parseArgs({

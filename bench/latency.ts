@@ -80,9 +80,9 @@ export async function measureSteps(
       Part.start<null, { times: number }, Durability>('fsync', { directory: own }, layout.proxy),
     )
     const options: TargetOptions = { upstream: vendor.facts.port, directory: own }
-    const plain = await started(Part.start<TargetFacts>('targets/spendgate', options, layout.proxy))
+    const plain = await started(Part.start<TargetFacts>('targets/spendgate', options, layout.own))
     const marked = await started(
-      Part.start<TargetFacts, MarkedQuestion, readonly Marked[]>('targets/spendgate-marked', options, layout.proxy),
+      Part.start<TargetFacts, MarkedQuestion, readonly Marked[]>('targets/spendgate-marked', options, layout.own),
     )
     const asked = (facts: TargetFacts, ms: number) => ({
       ...askedOf(facts),

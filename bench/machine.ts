@@ -7,6 +7,8 @@ export interface Layout {
   readonly name: LayoutName
   readonly means: string
   readonly proxy: string | null
+  /** The same for spendgate, which has a thread that writes beside the one that answers: `0/0,1` pins that one to 0. */
+  readonly own: string | null
   readonly world: string | null
 }
 export const LAYOUTS = ['two-cores', 'one-cpu', 'shared'] as const
@@ -18,16 +20,29 @@ export function layout(name: LayoutName): Layout | string {
   const allowed = allowedCpus()
   if (!hasTaskset() || allowed.length === 0) {
     return name === 'two-cores'
-      ? { name, means: 'not pinned: there is no taskset here', proxy: null, world: null }
+      ? { name, means: 'not pinned: there is no taskset here', proxy: null, own: null, world: null }
       : `The layout ${name} needs taskset to pin processes, and there is none here.`
   }
   const [a, b] = allowed
-  if (name === 'one-cpu') return { name, means: `everything on CPU ${a}`, proxy: `${a}`, world: `${a}` }
+  if (name === 'one-cpu') return { name, means: `everything on CPU ${a}`, proxy: `${a}`, own: `${a}`, world: `${a}` }
   if (b === undefined) return `The layout ${name} needs two processors; this process may use one.`
   if (name === 'shared') {
-    return { name, means: `proxy on CPU ${a} and ${b}, load and vendor on CPU ${b}`, proxy: `${a},${b}`, world: `${b}` }
+    const both = `${a},${b}`
+    return {
+      name,
+      means: `proxy on CPU ${a} and ${b}, load and vendor on CPU ${b}`,
+      proxy: both,
+      own: both,
+      world: `${b}`,
+    }
   }
-  return { name, means: `proxy on CPU ${a}, load and vendor on CPU ${b}`, proxy: `${a}`, world: `${b}` }
+  return {
+    name,
+    means: `proxy on CPU ${a}, load and vendor on CPU ${b}; of spendgate the thread that answers on CPU ${a}`,
+    proxy: `${a}`,
+    own: `${a}/${a},${b}`,
+    world: `${b}`,
+  }
 }
 
 const hasTaskset = (): boolean => spawnSync('taskset', ['-V'], { stdio: 'ignore' }).status === 0

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** What a role's module exports as `start`: one piece of the bench, in a process of its own. */
@@ -31,7 +31,8 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
 
   /**
    * @param role module under bench/ without its ending, e.g. `targets/raw-undici`
-   * @param cpus as taskset takes them; null leaves the choice to the scheduler
+   * @param cpus as taskset takes them; null leaves the choice to the scheduler. `0/0,1`: the main thread on 0 and all others
+   *   on either
    * @param env beside our own
    * @throws Error with the child's own sentence when it does not start
    */
@@ -44,7 +45,8 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
   ): Promise<Part<Facts, Question, Reply>> {
     const child = fileURLToPath(new URL('./child.js', import.meta.url))
     const line = [process.execPath, ...flags, child, role, JSON.stringify(options)]
-    const [command, ...args] = cpus === null ? line : ['taskset', '-c', cpus, ...line]
+    const [main, all = main] = cpus?.split('/') ?? []
+    const [command, ...args] = all === undefined ? line : ['taskset', '-c', all, ...line]
     // What a child prints is talk: our stdout is for the result.
     const started = spawn(command!, args, {
       stdio: ['ignore', 2, 2, 'ipc'],
@@ -53,6 +55,8 @@ export class Part<Facts = unknown, Question = unknown, Reply = unknown> {
     const first = await heard(started, role)
     if (!('facts' in first))
       throw new Error(`${role}: ${'fault' in first ? first.fault : 'it answered before it was asked'}`)
+    // A process's number is its main thread's; without -a no other thread is meant.
+    if (main !== all) execFileSync('taskset', ['-cp', main!, String(started.pid)], { stdio: 'ignore' })
     return new Part(role, started, first.facts as Facts)
   }
 

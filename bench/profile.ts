@@ -71,7 +71,7 @@ export async function profileServer(
   const gate = await Part.start<TargetFacts>(
     'targets/spendgate',
     { upstream: vendor.facts.port, directory: own },
-    layout.proxy,
+    layout.own,
     ['--cpu-prof', `--cpu-prof-dir=${own}`, `--cpu-prof-interval=${INTERVAL_US}`],
   )
   let run: Run

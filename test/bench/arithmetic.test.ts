@@ -45,7 +45,7 @@ describe('ratios', () => {
 
 describe('goals', () => {
   const comparison = (perSecond: number, addedUs: number): Comparison => ({
-    layout: { name: 'two-cores', means: '', proxy: '0', world: '1' },
+    layout: { name: 'two-cores', means: '', proxy: '0', own: '0/0,1', world: '1' },
     plan: {
       rounds: 1,
       windowMs: 1,
