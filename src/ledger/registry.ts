@@ -28,7 +28,6 @@ export class Registry {
   readonly #db: Database.Database
   readonly #keys = new Map<string, KeyRecord>()
   readonly #byDigest = new Map<string, KeyRecord>()
-  readonly #chains = new Map<string, readonly string[]>()
   readonly #children = new Map<string, string[]>()
   /** By the id of a key, that of the key it was reissued as. */
   readonly #successors = new Map<string, string>()
@@ -48,7 +47,6 @@ export class Registry {
     for (const map of [
       this.#keys,
       this.#byDigest,
-      this.#chains,
       this.#children,
       this.#successors,
       this.#credentials,
@@ -56,7 +54,9 @@ export class Registry {
       this.#settings,
     ])
       map.clear()
-    for (const row of this.#db.prepare('select * from keys order by seq').all() as KeyRow[]) this.#keep(keyOf(row), row)
+    const same = new Same()
+    for (const row of this.#db.prepare('select * from keys order by seq').iterate() as Iterable<KeyRow>)
+      this.#keep(keyOf(row, same), row)
     for (const row of this.#db.prepare('select * from credentials').all() as CredentialRow[])
       this.#credentials.set(row.id, credentialOf(row))
     for (const row of this.#db.prepare('select * from policies order by name, version').all() as PolicyRow[])
@@ -78,7 +78,14 @@ export class Registry {
 
   /** The key and its ancestors, the key first. */
   chain(id: string): readonly KeyRecord[] {
-    return (this.#chains.get(id) ?? []).map((each) => this.#keys.get(each)!)
+    const found: KeyRecord[] = []
+    for (
+      let at = this.#keys.get(id);
+      at !== undefined;
+      at = at.parentId === null ? undefined : this.#keys.get(at.parentId)
+    )
+      found.push(at)
+    return found
   }
 
   /** A key and those it was reissued from, with all below them. */
@@ -178,8 +185,7 @@ export class Registry {
 
   /** Why a key may no longer act, or null. Looks at its ancestors and at every freeze that covers it. */
   stops(id: string, run: string, vendor: string, now: number): Denial | null {
-    for (const each of this.#chains.get(id) ?? []) {
-      const key = this.#keys.get(each)!
+    for (const key of this.chain(id)) {
       if (key.revokedAt !== null) return { code: 'key_revoked', rule: 'standing', message: revokedMessage(key) }
       if (key.expiresAt !== null && now >= key.expiresAt) {
         return {
@@ -212,7 +218,7 @@ export class Registry {
         (scope.kind === 'run' && scope.value === run)
       )
         return freeze
-      if (scope.kind === 'key' && this.#chains.get(keyId)?.includes(scope.value)) return freeze
+      if (scope.kind === 'key' && this.chain(keyId).some((key) => key.id === scope.value)) return freeze
     }
     return null
   }
@@ -329,7 +335,6 @@ export class Registry {
 
   #keep(key: KeyRecord, row?: KeyRow): void {
     this.#replace(key)
-    this.#chains.set(key.id, key.parentId === null ? [key.id] : [key.id, ...this.#chains.get(key.parentId)!])
     if (key.parentId !== null) {
       const siblings = this.#children.get(key.parentId)
       if (siblings) siblings.push(key.id)
@@ -381,17 +386,38 @@ interface KeyRow {
   revoke_in_flight: string | null
   replaces: string | null
 }
-const keyOf = (row: KeyRow): KeyRecord => ({
+/**
+ * What many keys have in common is in memory once: by far most are issued under a few policies and for the same
+ * credentials.
+ */
+class Same {
+  readonly #texts = new Map<string, string>()
+  readonly #lists = new Map<string, readonly unknown[]>()
+
+  text(text: string): string {
+    const known = this.#texts.get(text)
+    if (known === undefined) this.#texts.set(text, text)
+    return known ?? text
+  }
+
+  list(json: string): readonly unknown[] {
+    let known = this.#lists.get(json)
+    if (known === undefined) this.#lists.set(json, (known = JSON.parse(json) as unknown[]))
+    return known
+  }
+}
+
+const keyOf = (row: KeyRow, same: Same): KeyRecord => ({
   id: row.id,
   publicId: row.public_id,
   digest: row.digest,
   last4: row.last4,
   name: row.name,
   parentId: row.parent_id,
-  rootId: row.root_id,
-  policyId: row.policy_id,
-  narrowings: JSON.parse(row.narrowings) as unknown[],
-  credentialIds: JSON.parse(row.credential_ids) as string[],
+  rootId: row.root_id === row.id ? row.id : row.root_id,
+  policyId: same.text(row.policy_id),
+  narrowings: same.list(row.narrowings),
+  credentialIds: same.list(row.credential_ids) as readonly string[],
   run: row.run,
   runCap: row.run_cap === null ? null : usd(BigInt(row.run_cap)),
   test: row.test === 1,
