@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Pool, request } from 'undici'
 import { expect } from 'vitest'
 import { formatUsd, parseUsd, usd, type Usd } from '../../src/contracts/money.js'
-import { startServer, type Child } from '../helpers/process.js'
+import { known, startServer, type Child, type Known } from '../helpers/process.js'
 import type { Arrived, VendorRecord } from './record.js'
 import type { Kept, Store } from './store.js'
 
@@ -63,7 +63,7 @@ export class Campaign {
   readonly #env: Readonly<Record<string, string>>
   readonly #store: Store
   readonly #seen: VendorRecord
-  readonly #servers: number[]
+  readonly #servers: Known[]
   readonly #totals: Totals
   /** Answers heard: call ids with the request's amount when the vendor's 200 came through, null for refusals. */
   readonly #heard = new Map<string, Asked | null>()
@@ -82,7 +82,7 @@ export class Campaign {
     readonly store: Store
     readonly stripe: string
     readonly seen: VendorRecord
-    readonly servers: number[]
+    readonly servers: Known[]
     readonly totals: Totals
   }) {
     mkdirSync(given.dir, { mode: 0o700 })
@@ -155,7 +155,7 @@ export class Campaign {
   #start(): ReturnType<typeof startServer> {
     const started = startServer(this.#env)
     this.#server = started.child
-    this.#servers.push(started.child.pid)
+    this.#servers.push(known(started.child.pid))
     return started
   }
 

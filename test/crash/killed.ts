@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PostgresServer, postgresMissing } from '../helpers/postgres.js'
-import { alive, startSimulators, type Child } from '../helpers/process.js'
+import { startSimulators, stillAlive, type Child, type Known } from '../helpers/process.js'
 import { Campaign, type Totals } from './campaign.js'
 import { VendorRecord } from './record.js'
 import { postgresStore, sqliteStore, type Store } from './store.js'
@@ -22,7 +22,7 @@ export function killed(store: 'sqlite' | 'postgres', cycles: number): void {
     `killed ${cycles} times under load, its book in ${store}`,
     () => {
       const dir = mkdtempSync(join(tmpdir(), 'spendgate-crash-'))
-      const servers: number[] = []
+      const servers: Known[] = []
       let vendor: { readonly child: Child; readonly stripe: string }
       let seen: VendorRecord
       let postgres: PostgresServer | null = null
@@ -77,7 +77,7 @@ export function killed(store: 'sqlite' | 'postgres', cycles: number): void {
 
       test('no server is left behind', () => {
         expect(servers).not.toEqual([])
-        expect(servers.filter(alive)).toEqual([])
+        expect(servers.filter(stillAlive)).toEqual([])
       })
     },
   )

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { packageRoot } from '../../src/package-root.js'
@@ -113,6 +113,25 @@ export function startServer(env: Readonly<Record<string, string>>): {
 }
 
 /** Whether a process with this id exists. */
+/** A process for ever: numbers are given out again, instants of birth are not. */
+export interface Known {
+  readonly pid: number
+  /** Ticks from the start of the machine; null where the system does not say. */
+  readonly born: string | null
+}
+
+export const known = (pid: number): Known => ({ pid, born: bornAt(pid) })
+export const stillAlive = ({ pid, born }: Known): boolean => alive(pid) && bornAt(pid) === born
+
+/** The 22nd field of /proc/<pid>/stat; the second, the name, may hold spaces and ends with the last bracket. */
+function bornAt(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[19]!
+  } catch {
+    return null
+  }
+}
+
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -80,7 +80,7 @@ export class ToolExchange implements Exchange {
 }
 
 /** Of the carrier's headers a vendor gets these; `accept` and the like speak of MCP. */
-const FORWARDED = new Set(['user-agent', 'stripe-account', 'stripe-context'])
+const FORWARDED = new Set(['user-agent', 'stripe-account', 'stripe-context', 'traceparent'])
 
 /** As over REST: parameters of a GET or DELETE in its query, of anything else in its body, and never in both. */
 function contentOf(asked: Asked, usual: 'form' | 'json', match: Match | null): Content | Fault {
