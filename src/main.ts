@@ -1,4 +1,5 @@
 import { getRequestListener } from '@hono/node-server'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer as createHttp, type Server } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
@@ -6,7 +7,10 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { judge } from '../policies/index.js'
 import { priceSyncs, vendors } from '../vendors/index.js'
+import type { AdminDeps } from './admin/deps.js'
+import { exposureOf } from './admin/pending.js'
 import { createAdmin } from './admin/server.js'
+import { Alerts } from './alerts/index.js'
 import { archiver } from './audit/archive.js'
 import { CheckpointFile, CheckpointStream } from './audit/checkpoint-file.js'
 import { Growth } from './audit/growth.js'
@@ -16,9 +20,12 @@ import { SystemClock } from './clock.js'
 import { ConfigFault, type Config } from './config.js'
 import { caFile } from './connect/ca-file.js'
 import { Tunnels } from './connect/proxy.js'
-import { loadAdminToken, loadMasterKey } from './custody/master-key.js'
+import type { Secret } from './custody/secret.js'
+import { CustodyFault, loadAdminToken, loadMasterKey, type AdminToken } from './custody/master-key.js'
 import { Vault } from './custody/seal.js'
+import { Door } from './dashboard/door.js'
 import { Credentials, runtimeOf, Standings, type Engine, type VendorRuntime } from './engine.js'
+import { Readings } from './gauges.js'
 import { internalSecrets } from './internal-secrets.js'
 import { publicKeysOf } from './ledger/checkpoints.js'
 import { openLedger } from './ledger/open-ledger.js'
@@ -27,19 +34,22 @@ import { Metrics } from './metrics.js'
 import { operatorReads } from './operator-reads.js'
 import { packageVersion } from './package-root.js'
 import { heardCalls } from './reconcile/heard-call.js'
-import { Reconciler } from './reconcile/index.js'
+import { Reconciler, type Report, type Wish } from './reconcile/index.js'
 import { movementsStep } from './reconcile/movements.js'
 import { reachOf } from './reconcile/reach.js'
 import { Worker } from './reconcile/worker.js'
 import { standstill } from './standstill.js'
 import { agentListener } from './surfaces/rest.js'
 import { Tables } from './tables.js'
+import { Traces } from './traces.js'
 import { Upstream } from './wire/upstream.js'
 
 /** A server that answers. */
 export interface Running {
   readonly agentUrl: string
   readonly adminUrl: string
+  /** Makes a link that signs in at the dashboard once, within ten minutes. A secret until it is used. */
+  readonly signInUrl: () => string
   /** The proxy of CONNECT mode; null when it is off. */
   readonly connectUrl: string | null
   /** What the operator should know at start: files made, an old Node, a custom upstream. */
@@ -72,8 +82,14 @@ export async function startServer(config: Config, own = new SystemClock(), alone
   for (const id of unlocked)
     notices.push(`${id} is unlocked: policies that allow and permit it open it, and nothing takes it back.`)
 
-  const log = logger(config.logLevel, () => own.now())
+  const written = logger(config.logLevel, () => own.now())
+  let alerts: Alerts | null = null
+  const log: Log = (level, event, fields) => {
+    written(level, event, fields)
+    alerts?.heard(event, fields)
+  }
   const metrics = new Metrics()
+  metrics.begin(vendors.map(({ name }) => name))
   const opened = await openLedger(config, own, alone, log, metrics)
   const { ledger, clock } = opened
   try {
@@ -92,6 +108,10 @@ export async function startServer(config: Config, own = new SystemClock(), alone
     )
     const tables = new Tables(ledger, vendors, clock, log)
     opened.onAdopted?.(() => tables.reload())
+    const traces =
+      config.collector === null
+        ? undefined
+        : new Traces({ collector: config.collector, version: packageVersion(), clock, metrics, log })
     const engine: Engine = {
       ledger,
       judge,
@@ -107,8 +127,23 @@ export async function startServer(config: Config, own = new SystemClock(), alone
         `${urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')}/approvals/${id}`,
       clock,
       metrics,
+      ...(traces && { traces }),
       log,
     }
+    if (config.alertReceivers.length > 0)
+      alerts = new Alerts({
+        receivers: config.alertReceivers,
+        signingKey: config.alertKey,
+        means: engine,
+        metrics,
+        log,
+        ...(opened.turn ? { turn: () => opened.turn!('alerts', ALERTS_TURN_MS) } : {}),
+      })
+    const readings = new Readings({
+      ...engine,
+      version: packageVersion(),
+      maxLoss: async () => (await exposureOf(deps)).maxLoss,
+    })
     const reconciler = new Reconciler(
       {
         ...engine,
@@ -120,7 +155,16 @@ export async function startServer(config: Config, own = new SystemClock(), alone
         movements: movementsStep(engine, (record) => reachOf(record, { ...engine, vault })),
       },
     )
-    const worker = new Worker(reconciler, config.reconcileMs, clock, log)
+    const watched = {
+      run: async (wish: Wish): Promise<Report | null> => {
+        const report = await reconciler.run(wish)
+        if (report !== null && wish.pricesOnly !== true) readings.reconciled(report)
+        return report
+      },
+      progress: () => reconciler.progress(),
+      stop: () => reconciler.stop(),
+    }
+    const worker = new Worker(watched, config.reconcileMs, clock, log)
     const sink =
       config.checkpoints === '-'
         ? new CheckpointStream((text) => void process.stdout.write(text), (await ledger.lastCheckpoint())?.seq ?? 0)
@@ -132,9 +176,17 @@ export async function startServer(config: Config, own = new SystemClock(), alone
         ? new Growth({ ledger, files: [file, `${file}-wal`], directory: config.dataDir, clock, log })
         : null
     const notary = new Notary({ ledger, signer: secrets.signer, sink, clock, log, metrics })
+    const door = new Door(clock, () => fingerprintOf(adminToken))
     const agent = agentListener(engine, heardCalls({ ...engine, vault }))
     let draining = false
-    const admin = createAdmin({
+    const ready = (): ReturnType<AdminDeps['ready']> => {
+      const faults = [
+        ...(draining ? ['The server is stopping.'] : []),
+        ...[opened.fault(), standstill(engine)?.message].filter((each) => each != null),
+      ]
+      return { ok: faults.length === 0, faults, warnings: growth?.warning ? [growth.warning] : [] }
+    }
+    const deps: AdminDeps = {
       ledger,
       judge,
       vault,
@@ -142,30 +194,28 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       vendors,
       clock,
       adminToken,
+      door,
       allowedHosts: [config.adminHost, ...config.adminHostNames],
       version: packageVersion(),
-      ready: () => {
-        const faults = [
-          ...(draining ? ['The server is stopping.'] : []),
-          ...[opened.fault(), standstill(engine)?.message].filter((each) => each != null),
-        ]
-        return { ok: faults.length === 0, faults, warnings: growth?.warning ? [growth.warning] : [] }
-      },
+      ready,
       standing: {
         storage: () => opened.findings(),
         confirmClock: () => opened.confirmClock(),
       },
-      metrics: () =>
+      metrics: async () =>
         metrics.text({
           spendgate_in_flight: agent.inFlight(),
-          spendgate_rss_bytes: process.memoryUsage().rss,
+          spendgate_ready: ready().ok ? 1 : 0,
           ...tables.gauges(),
           ...growth?.gauges(),
+          ...alerts?.gauges(),
+          ...(await readings.read()),
         }),
+      ...(config.metricsToken && { metricsToken: tokenCheck(config.metricsToken) }),
       carryOver: (oldId, newId) => ledger.carryOver(oldId, carriedBudgets(engine, newId), 'admin'),
       onTablesChanged: () => tables.reload(),
       reach: engine,
-      reconciler,
+      reconciler: watched,
       priceSyncs: {
         twilio: (record, wish) =>
           priceSyncs.twilio({
@@ -180,7 +230,8 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       },
       backupDir: config.dataDir,
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
-    })
+    }
+    const admin = createAdmin(deps)
 
     const tunnels = config.connectPort === null ? null : await connectMode(config, own, log, notices)
     const agentServer = createHttp(
@@ -224,6 +275,9 @@ export async function startServer(config: Config, own = new SystemClock(), alone
 
     worker.start()
     notary.start()
+    readings.start()
+    traces?.start()
+    alerts?.start()
     growth?.start()
 
     let stopped: Promise<void> | null = null
@@ -244,6 +298,9 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       await closed
       await drained(agent.inFlight, LAST_WORDS_MS)
       growth?.stop()
+      readings.stop()
+      await traces?.stop(LAST_WORDS_MS)
+      await alerts?.stop(LAST_WORDS_MS)
       await notary.stop()
       await ledger.close()
       log('info', 'stopped', {})
@@ -251,6 +308,8 @@ export async function startServer(config: Config, own = new SystemClock(), alone
     return {
       agentUrl: urlOf(agentServer, config.host, 'http'),
       adminUrl: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
+      signInUrl: () =>
+        `${urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')}/dashboard/sign-in?token=${door.newLink()}`,
       connectUrl,
       notices,
       stop: () => (stopped ??= stop()),
@@ -274,8 +333,20 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 
 const closing = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))
 
+/** Changes with the admin token; a token file that cannot be read admits nobody, so it ends what was begun under it. */
+function fingerprintOf(token: AdminToken): string {
+  try {
+    return token.current().fingerprint
+  } catch (fault) {
+    if (fault instanceof CustodyFault) return 'unreadable'
+    throw fault
+  }
+}
+
 /** Longer than any run of it takes: a node that dies in one is waited for, and no two run at once. */
 const RECONCILE_TURN_MS = 15 * 60_000
+/** Longer than a round of deliveries takes. */
+const ALERTS_TURN_MS = 60_000
 /** How long calls that were just cut off have for their rows. */
 const LAST_WORDS_MS = 1_000
 
@@ -300,6 +371,12 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
         ? '408 Request Timeout'
         : '400 Bad Request'
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function tokenCheck(token: Secret): { check(presented: string): boolean } {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  const expected = digest(token.reveal())
+  return { check: (presented) => timingSafeEqual(digest(presented), expected) }
 }
 
 /** Reads a policy document as the server would, for `spendgate policy check`. */

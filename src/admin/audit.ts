@@ -33,18 +33,7 @@ export function auditRoutes(deps: AdminDeps): Route[] {
       query: exportQuery,
       status: 200,
       replyType: 'application/x-ndjson',
-      run: async ({ query }) => {
-        const form = FORMS[query.format]
-        return new Response(
-          new ReadableStream(exportOf(ledger, form, await rangeOf(ledger, query)), { highWaterMark: 1 }),
-          {
-            headers: {
-              'content-type': form.type,
-              'content-disposition': `attachment; filename="spendgate-audit.${query.format}"`,
-            },
-          },
-        )
-      },
+      run: ({ query }) => auditExport(ledger, query),
     }),
     route({
       method: 'get',
@@ -102,6 +91,20 @@ export function auditRoutes(deps: AdminDeps): Route[] {
       },
     }),
   ]
+}
+
+/** The entries of a span of time as a file, written as it is read. */
+export async function auditExport(
+  ledger: Ledger,
+  wish: { readonly format: 'ndjson' | 'csv'; readonly from?: string | undefined; readonly to?: string | undefined },
+): Promise<Response> {
+  const form = FORMS[wish.format]
+  return new Response(new ReadableStream(exportOf(ledger, form, await rangeOf(ledger, wish)), { highWaterMark: 1 }), {
+    headers: {
+      'content-type': form.type,
+      'content-disposition': `attachment; filename="spendgate-audit.${wish.format}"`,
+    },
+  })
 }
 
 interface Form {

@@ -2,6 +2,7 @@ import type { Archiver, CredentialRecord, Ledger } from '../contracts/ledger.js'
 import type { Usd } from '../contracts/money.js'
 import type { Json, PriceTable } from '../contracts/vendor.js'
 import type { Vault } from '../custody/seal.js'
+import type { Door } from '../dashboard/door.js'
 import type { Finding } from '../ledger/check.js'
 import type { Reconciler } from '../reconcile/index.js'
 import type { GuardDeps } from './guard.js'
@@ -23,7 +24,9 @@ export interface AdminDeps extends GuardDeps, IssueDeps {
     confirmClock(): void
   }
   /** Prometheus text exposition. */
-  readonly metrics?: () => string
+  readonly metrics?: () => Promise<string> | string
+  /** Opens /metrics beside the admin token, and nothing else. */
+  readonly metricsToken?: { check(token: string): boolean }
   /** Called after rates or prices were stored. */
   onTablesChanged(): void
   /** Makes a new price table from a vendor's own price lists, by vendor name. A string is why there is none. */
@@ -36,6 +39,8 @@ export interface AdminDeps extends GuardDeps, IssueDeps {
   readonly reconciler?: Pick<Reconciler, 'run' | 'progress'>
   /** Where pruned history goes, and how a person who was erased is named in the entry. */
   readonly history?: { readonly archive: Archiver; subject(text: string): string }
+  /** Who may see the dashboard. Absent: only who shows the admin token there. */
+  readonly door?: Door
   /** Where backups without an absolute path go. */
   readonly backupDir?: string
   /** Told of faults and bugs whose text a reply does not give. */

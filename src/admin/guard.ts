@@ -61,17 +61,23 @@ export class Guard {
     if (token === null) {
       throw new Problem('unauthenticated', 'Send the admin token: Authorization: Bearer sgadmin_….', [], CHALLENGE)
     }
-    this.#checkGuess(incoming.socket.remoteAddress ?? 'unknown', token)
+    this.checkGuess(incoming, token)
     return () => this.#deps.adminToken.check(token)
   }
 
-  #checkGuess(address: string, token: string): void {
+  /** Throws unless the token is right, and for a while after some wrong ones from the same address. */
+  checkGuess(
+    incoming: IncomingMessage,
+    token: string,
+    isRight = (given: string): boolean => this.#deps.adminToken.check(given),
+  ): void {
+    const address = incoming.socket.remoteAddress ?? 'unknown'
     const nowMs = this.#deps.clock.monotonic()
     const recent = (this.#failures.get(address) ?? []).filter((at) => nowMs - at < FAILURE_WINDOW_MS)
     const exhausted = recent.length >= FAILURES_MAX
     // An agent often shares the operator's address. While it is shut out, a long token is still tried, so that it
     // cannot keep the operator from freezing or revoking; a short one, which might be guessed, has to wait.
-    if ((!exhausted || token.length >= UNGUESSABLE_CHARS) && this.#deps.adminToken.check(token)) return
+    if ((!exhausted || token.length >= UNGUESSABLE_CHARS) && isRight(token)) return
     if (exhausted) {
       const waitS = Math.ceil((recent[0]! + FAILURE_WINDOW_MS - nowMs) / 1000)
       throw new Problem(

@@ -37,7 +37,7 @@ export function pendingRoutes(deps: AdminDeps): Route[] {
       summary: 'What may still be lost if every agent does its worst from now on',
       status: 200,
       reply: exposureReply,
-      run: () => exposure(deps),
+      run: async () => exposureView(await exposureOf(deps)),
     }),
   ]
 }
@@ -70,32 +70,50 @@ interface Standing {
   open: bigint
 }
 
-async function exposure(deps: AdminDeps): Promise<object> {
+/** What may still be lost; null where nothing bounds it. */
+export interface Exposure {
+  readonly maxLoss: Usd | null
+  readonly byKey: readonly {
+    readonly id: string
+    readonly maxLoss: Usd | null
+    readonly capsLeft: Usd | null
+    readonly to: { readonly scheduled: Usd; readonly recurring: Usd; readonly open: Usd }
+  }[]
+}
+
+export async function exposureOf(deps: AdminDeps): Promise<Exposure> {
   const { ledger, clock } = deps
   const nowMs = clock.now()
   const standing = await standingByRoot(ledger)
-  const lines: { readonly id: string; readonly capsLeft: Usd | null; readonly to: Standing }[] = []
+  const byKey: Exposure['byKey'][number][] = []
   for await (const key of rootKeys(ledger)) {
     const status = statusOf(ledger, key, nowMs)
     const living = status === 'active' || status === 'frozen'
-    const to = standing.get(key.id) ?? { scheduled: 0n, recurring: 0n, open: 0n }
-    if (!living && to.scheduled + to.recurring + to.open === 0n) continue
-    lines.push({ id: key.id, capsLeft: living ? await capsLeft(deps, key, nowMs) : usd(0n), to })
+    const { scheduled, recurring, open } = standing.get(key.id) ?? { scheduled: 0n, recurring: 0n, open: 0n }
+    const pending = scheduled + recurring + open
+    if (!living && pending === 0n) continue
+    const left = living ? await capsLeft(deps, key, nowMs) : usd(0n)
+    byKey.push({
+      id: key.id,
+      maxLoss: left === null ? null : usd(left + pending),
+      capsLeft: left,
+      to: { scheduled: usd(scheduled), recurring: usd(recurring), open: usd(open) },
+    })
   }
-  const lossOf = ({ capsLeft: left, to }: (typeof lines)[number]): Usd | null =>
-    left === null ? null : usd(left + to.scheduled + to.recurring + to.open)
-  return {
-    max_loss_usd: moneyOrNull(total(lines.map(lossOf))),
-    by_key: lines.map((line) => ({
-      key_id: line.id,
-      max_loss_usd: moneyOrNull(lossOf(line)),
-      caps_left_usd: moneyOrNull(line.capsLeft),
-      scheduled_usd: formatUsd(usd(line.to.scheduled)),
-      recurring_usd: formatUsd(usd(line.to.recurring)),
-      open_usd: formatUsd(usd(line.to.open)),
-    })),
-  }
+  return { maxLoss: total(byKey.map(({ maxLoss }) => maxLoss)), byKey }
 }
+
+const exposureView = ({ maxLoss, byKey }: Exposure): object => ({
+  max_loss_usd: moneyOrNull(maxLoss),
+  by_key: byKey.map((line) => ({
+    key_id: line.id,
+    max_loss_usd: moneyOrNull(line.maxLoss),
+    caps_left_usd: moneyOrNull(line.capsLeft),
+    scheduled_usd: formatUsd(line.to.scheduled),
+    recurring_usd: formatUsd(line.to.recurring),
+    open_usd: formatUsd(line.to.open),
+  })),
+})
 
 async function standingByRoot(ledger: Ledger): Promise<Map<string, Standing>> {
   const found = new Map<string, Standing>()

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { LedgerConflict, LedgerFault } from '../contracts/ledger.js'
 import { SealFault } from '../custody/seal.js'
+import { mountDashboard } from '../dashboard/mount.js'
 import { approvalRoutes } from './approvals.js'
 import { auditRoutes } from './audit.js'
 import { credentialRoutes } from './credentials.js'
@@ -61,16 +62,29 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
     guard.checkOrigin(context.env.incoming)
     return closed(new Response(document, { headers: { 'content-type': 'application/json' } }))
   })
+  for (const path of ['/admin/docs', '/admin/docs.css'])
+    app.get(path, async (context) => {
+      guard.checkOrigin(context.env.incoming)
+      const { DOCS_POLICY, docsPage, docsStyle } = await import('./docs-page.js')
+      const response = closed(path === '/admin/docs' ? await docsPage(document) : docsStyle())
+      response.headers.set('content-security-policy', DOCS_POLICY)
+      return response
+    })
   const { metrics } = deps
   if (metrics !== undefined) {
-    app.get('/metrics', (context) => {
-      guard.checkOrigin(context.env.incoming)
-      guard.checkToken(context.env.incoming)
+    const { adminToken, metricsToken } = deps
+    const either = (token: string): boolean => adminToken.check(token) || metricsToken?.check(token) === true
+    // A guard of its own: what a scraper gets wrong does not keep the operator out.
+    const scraped = new Guard({ ...deps, adminToken: { check: either } })
+    app.get('/metrics', async (context) => {
+      scraped.checkOrigin(context.env.incoming)
+      scraped.checkToken(context.env.incoming)
       return closed(
-        new Response(metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }),
+        new Response(await metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }),
       )
     })
   }
+  mountDashboard(app, deps, guard)
   app.notFound((context) => {
     if (context.env.incoming.url?.startsWith('/admin')) {
       try {

@@ -18,9 +18,15 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
     throw startFault(error)
   }
   if (context.json)
-    context.reply({ agent_url: running.agentUrl, admin_url: running.adminUrl, notices: running.notices })
+    context.reply({
+      agent_url: running.agentUrl,
+      admin_url: running.adminUrl,
+      dashboard_url: running.signInUrl(),
+      notices: running.notices,
+    })
   else {
     context.show(`agent port  ${running.agentUrl}\nadmin port  ${running.adminUrl}\n`)
+    context.say(`dashboard   ${running.signInUrl()} (opens once, within 10 minutes)`)
     for (const notice of running.notices) context.say(notice)
   }
   await interrupted(context)
