@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { receiversIn, signingKeyIn, type Receiver } from './alerts/receivers.js'
+import { Secret } from './custody/secret.js'
+import type { Collector } from './traces.js'
 
 /** What the operator chose, checked as a whole and frozen. */
 export interface Config {
@@ -29,6 +32,14 @@ export interface Config {
   readonly reconcileMs: number
   /** Ids of operations whose hard refusal is lifted. Policies must still allow and permit them. */
   readonly unlock: readonly string[]
+  /** Who is told when something happens; none: nobody. */
+  readonly alertReceivers: readonly Receiver[]
+  /** What alerts are signed with (Standard Webhooks); null where every receiver is Slack. */
+  readonly alertKey: Secret | null
+  /** Opens /metrics and nothing else; null: only the admin token does. */
+  readonly metricsToken: Secret | null
+  /** Where spans of calls go; null: there are none. */
+  readonly collector: Collector | null
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
   /** Where secrets come from; read once at start by custody. */
   readonly secrets: Readonly<Partial<Record<SecretName, string>>>
@@ -108,6 +119,7 @@ export function readConfig(
       `The admin listener may leave loopback (${adminHost}) only with TLS: set SPENDGATE_TLS_CERT and SPENDGATE_TLS_KEY, or accept plain HTTP with --insecure-admin.`,
     )
   }
+  const { alertReceivers, alertKey } = readAlerts(env, faults)
   const logLevel = value('log-level') ?? 'info'
   if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number]))
     faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
@@ -130,6 +142,10 @@ export function readConfig(
     allowNetworkFilesystem: yes(value('allow-network-filesystem')),
     drainMs: whole('drain-ms', 25_000, 0, 600_000),
     reconcileMs: whole('reconcile-ms', 300_000, 0, 86_400_000),
+    alertReceivers,
+    alertKey,
+    metricsToken: readMetricsToken(env, faults),
+    collector: readCollector(env, faults),
     logLevel: logLevel as Config['logLevel'],
     secrets: Object.freeze({
       ...pick(env, 'SPENDGATE_ADMIN_TOKEN'),
@@ -162,6 +178,65 @@ const pick = (
   env: Readonly<Record<string, string | undefined>>,
   name: SecretName,
 ): Partial<Record<SecretName, string>> => (env[name] ? { [name]: env[name] } : {})
+
+type Env = Readonly<Record<string, string | undefined>>
+type Confided = 'SPENDGATE_ALERT_URLS' | 'SPENDGATE_ALERT_SECRET' | 'SPENDGATE_METRICS_TOKEN'
+
+/** What may hold a secret: no flag takes it, and a file may (`…_FILE`). */
+function confided(env: Env, name: Confided, faults: string[]): string | null {
+  const file = env[`${name}_FILE`]
+  if (!file) return env[name] || null
+  if (env[name]) faults.push(`Both ${name} and ${name}_FILE are set. Set one.`)
+  try {
+    return readFileSync(file, 'utf8').trim() || null
+  } catch (cause) {
+    faults.push(`The file of ${name}_FILE cannot be read: ${(cause as Error).message}`)
+    return null
+  }
+}
+
+function readAlerts(env: Env, faults: string[]): Pick<Config, 'alertReceivers' | 'alertKey'> {
+  const alertReceivers = receiversIn(confided(env, 'SPENDGATE_ALERT_URLS', faults) ?? '', faults)
+  const text = confided(env, 'SPENDGATE_ALERT_SECRET', faults)
+  const alertKey = text === null ? null : signingKeyIn(text)
+  if (text !== null && alertKey === null)
+    faults.push('SPENDGATE_ALERT_SECRET must be whsec_ followed by base64 of 24 to 64 random bytes.')
+  else if (alertKey === null && alertReceivers.some(({ shape }) => shape === 'standard'))
+    faults.push('SPENDGATE_ALERT_SECRET is needed to sign alerts: whsec_ followed by base64 of 24 to 64 random bytes.')
+  return { alertReceivers, alertKey }
+}
+
+const METRICS_TOKEN_CHARS = [24, 512] as const
+
+function readMetricsToken(env: Env, faults: string[]): Secret | null {
+  const text = confided(env, 'SPENDGATE_METRICS_TOKEN', faults)
+  if (text === null) return null
+  const [least, most] = METRICS_TOKEN_CHARS
+  if (text.length >= least && text.length <= most && /^[\x21-\x7e]+$/.test(text)) return new Secret(text)
+  faults.push(`SPENDGATE_METRICS_TOKEN must be ${least} to ${most} visible ASCII characters without spaces.`)
+  return null
+}
+
+/** As OpenTelemetry names them (specification, «OTLP Exporter Configuration», November 2026). */
+function readCollector(env: Env, faults: string[]): Collector | null {
+  const text = env.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (!text) return null
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.search !== '') {
+    faults.push(
+      'OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL without credentials, as http://127.0.0.1:4318.',
+    )
+    return null
+  }
+  const headers: string[] = []
+  for (const pair of (env.OTEL_EXPORTER_OTLP_HEADERS ?? '').split(',').filter((each) => each.trim() !== '')) {
+    const [, name, value] = /^\s*([A-Za-z0-9-]+)\s*=\s*([\x20-\x7e]*?)\s*$/.exec(pair) ?? []
+    if (name === undefined || !/^(?:[^%]|%[2-7][0-9A-Fa-f])*$/.test(value!))
+      faults.push('OTEL_EXPORTER_OTLP_HEADERS must be name=value pairs with commas between them.')
+    else headers.push(name.toLowerCase(), decodeURIComponent(value!))
+  }
+  return { url: `${url.href.replace(/\/$/, '')}/v1/traces`, headers }
+}
 
 function upstreamFault(text: string): string | null {
   const url = URL.canParse(text) ? new URL(text) : null

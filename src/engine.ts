@@ -7,6 +7,7 @@ import type { Prices, Question, Vendor } from './contracts/vendor.js'
 import type { KeyDigest } from './custody/keys.js'
 import type { Vault } from './custody/seal.js'
 import type { Metrics } from './metrics.js'
+import type { Traces } from './traces.js'
 import { Scrubber } from './wire/scrub.js'
 import type { Upstream } from './wire/upstream.js'
 
@@ -53,6 +54,8 @@ export interface Engine {
   readonly approvalLink?: (id: string) => string
   readonly clock: Clock & { suspect(): string | null }
   readonly metrics: Metrics
+  /** Absent: nobody collects spans. */
+  readonly traces?: Traces
   readonly log: (
     level: 'error' | 'warn' | 'info' | 'debug',
     event: string,

@@ -1,7 +1,7 @@
 import * as crypto from 'node:crypto'
 import { newCallLabel } from './ledger/ids.js'
 import type { Match } from './catalogue.js'
-import { statusOf, type Call, type Denial, type Effect, type Quote } from './contracts/call.js'
+import { statusOf, type Call, type CallState, type Denial, type Effect, type Quote } from './contracts/call.js'
 import type { Admission, CallDraft, CredentialRecord, Settlement } from './contracts/ledger.js'
 import { COUNTABLE_MAX, formatUsd, ZERO, type Usd } from './contracts/money.js'
 import type { Decision, Usage } from './contracts/policy.js'
@@ -12,6 +12,7 @@ import { chooseRun, chooseVendor, identify, shapeFor } from './identify.js'
 import { sealEvidence } from './reconcile/evidence.js'
 import { resolve } from './resolve.js'
 import { standstill } from './standstill.js'
+import { parentIn, type CallFacts } from './traces.js'
 import { callHostedTool } from './wire/hosted-tool.js'
 import { isVendorId } from './vendor-id.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
@@ -30,13 +31,21 @@ const FREE: Explanation = { quote: { basis: 'free' }, subjects: {} }
  * @throws LedgerFault when the ledger cannot write; nothing was sent then
  */
 export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
-  const { ledger } = engine
+  const { ledger, metrics, clock } = engine
+  const trace = engine.traces?.begin(x.header('traceparent')) ?? null
   // Decided and reserved in one durable transaction.
-  const weighed = await weigh(x, engine, (draft, decide) => ledger.admit(draft, decide))
+  const weighed = await weigh(x, engine, (draft, decide) => {
+    trace?.next()
+    return metrics.admission(ledger.admit(draft, decide), clock)
+  })
   const { runtime } = weighed
   if (weighed.draft === null) return refusal(runtime, weighed.denial, null, engine)
   const { draft, decided: admission, meaning } = weighed
-  if (meaning === null || admission.decision.verdict === 'deny') return refusal(runtime, null, admission, engine)
+  if (meaning === null || admission.decision.verdict === 'deny') {
+    counted(admission, draft, 'denied', engine)
+    trace?.end(factsOf(admission, draft, 'denied', null))
+    return refusal(runtime, null, admission, engine)
+  }
 
   // Out with the real credential; from here the call lives on whether or not the client waits.
   const { vendor } = runtime
@@ -45,6 +54,8 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? (draft.idempotencyHash ?? engine.namespace('call', `${admission.callId}/${request.hash}`))
     : null
   const outgoing = upstreamRequest(request, runtime, credential, (name) => x.header(name), upstreamKey)
+  const traceparent = trace?.traceparent ?? parentIn(x.header('traceparent'))?.text
+  if (traceparent !== undefined) outgoing.headers.push('traceparent', traceparent)
   // What was sent is kept only where nobody knows what came of it, to find that out later.
   const kept = (): Pick<Settlement, 'evidence'> => {
     const sent = { ...request, headers: forwarded(vendor, x) }
@@ -59,21 +70,62 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     return leave === true ? null : leave
   }
   const { hostedTool } = match.operation
+  trace?.next()
   const result = await (hostedTool === undefined
     ? engine.upstream.send(outgoing, gate)
     : callHostedTool(hostedTool, outgoing, gate, engine))
+  trace?.next()
   const settlement = settlementOf(result, runtime, match, question, explanation, draft)
   ledger.settle(admission.callId, settlement.outcome === 'assumed' ? { ...settlement, ...kept() } : settlement)
-  engine.metrics.count(
-    'spendgate_calls_total',
-    `vendor="${vendor.name}",decision="${admission.decision.verdict}",outcome="${settlement.outcome}"`,
-  )
+  counted(admission, draft, settlement.outcome, engine)
+  replied(result, vendor.name, engine)
+  trace?.end(factsOf(admission, draft, settlement.outcome, settlement.status))
   const known = settlement.outcome !== 'assumed'
   return answer(result, known, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
     drop: secretFields(runtime, match.operation, revealing),
     leadTo: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : null,
   })
 }
+
+function counted(
+  { decision }: Admission,
+  { vendor }: CallDraft,
+  outcome: Settlement['outcome'] | 'denied',
+  { metrics }: Engine,
+): void {
+  const code = decision.denial?.code ?? 'none'
+  metrics.count(
+    'spendgate_calls_total',
+    `vendor="${vendor}",decision="${decision.verdict}",outcome="${outcome}",code="${code}"`,
+  )
+}
+
+/** How long the vendor took, and what it came to; nothing was asked of it when the call was withheld. */
+function replied(result: UpstreamReply | UpstreamFault | Withheld<Denial>, vendor: string, { metrics }: Engine): void {
+  if (result.kind === 'withheld') return
+  const came = result.kind === 'reply' ? `${Math.floor(result.status / 100)}xx` : result.timedOut ? 'timeout' : 'broken'
+  metrics.observe('spendgate_upstream_seconds', `vendor="${vendor}",result="${came}"`, result.ms / 1000)
+  if (result.kind === 'reply' && result.status === 401)
+    metrics.count('spendgate_credential_refused_total', `vendor="${vendor}"`)
+}
+
+const factsOf = (
+  { callId, decision }: Admission,
+  { key, run, vendor, surface, operation }: CallDraft,
+  state: CallState,
+  status: number | null,
+): CallFacts => ({
+  callId,
+  keyId: key.id,
+  run,
+  vendor,
+  surface,
+  operation,
+  decision: decision.verdict,
+  code: decision.denial?.code ?? null,
+  state,
+  status,
+})
 
 /** What a call would be answered if it were made now. Another call may come before it. */
 export interface Preview {

@@ -157,3 +157,44 @@ test('secrets come from the environment only, and an empty one is none', () => {
     SPENDGATE_MASTER_KEY_FILE: '/run/key',
   })
 })
+
+describe('what watches the server', () => {
+  test('is off without a setting', () => {
+    expect(readConfig({})).toMatchObject({ alertReceivers: [], alertKey: null, metricsToken: null, collector: null })
+  })
+
+  test('may lie in files', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spendgate-config-'))
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(dir, name), `${text}\n`)
+      return join(dir, name)
+    }
+    const config = readConfig({
+      SPENDGATE_ALERT_URLS_FILE: file('urls', 'https://ops.test/a,https://hooks.slack.com/b'),
+      SPENDGATE_ALERT_SECRET_FILE: file('secret', `whsec_${'A'.repeat(32)}`),
+      SPENDGATE_METRICS_TOKEN_FILE: file('token', 't'.repeat(24)),
+    })
+    expect(config.alertReceivers.map(({ host, shape }) => [host, shape])).toEqual([
+      ['ops.test', 'standard'],
+      ['hooks.slack.com', 'slack'],
+    ])
+    expect([config.alertKey?.reveal(), config.metricsToken?.reveal()]).toEqual([
+      `whsec_${'A'.repeat(32)}`,
+      't'.repeat(24),
+    ])
+    rmSync(dir, { recursive: true })
+  })
+
+  test('a collector is named as OpenTelemetry names it', () => {
+    const collector = (endpoint: string, headers?: string): unknown =>
+      readConfig({
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        ...(headers === undefined ? {} : { OTEL_EXPORTER_OTLP_HEADERS: headers }),
+      }).collector
+    expect(collector('http://127.0.0.1:4318')).toEqual({ url: 'http://127.0.0.1:4318/v1/traces', headers: [] })
+    expect(collector('https://otel.test/in/', 'Api-Key=a%20b, x=1')).toEqual({
+      url: 'https://otel.test/in/v1/traces',
+      headers: ['api-key', 'a b', 'x', '1'],
+    })
+  })
+})
