@@ -7,7 +7,8 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --include=dev --no-audit --no-fund
 COPY . .
-RUN npm run build
+# What only measures is not needed to run.
+RUN npm run build && rm -rf dist/bench && chmod 0755 dist/src/cli/index.js
 WORKDIR /runtime
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
@@ -17,11 +18,13 @@ ENV NODE_ENV=production \
     SPENDGATE_DATA_DIR=/data \
     SPENDGATE_HOST=0.0.0.0
 # The admin port stays on loopback inside the container: use `docker exec`, or give it TLS and SPENDGATE_ADMIN_HOST.
-RUN install -d -o node -g node -m 0700 /data
+# `docker exec … spendgate doctor`: the command by its name.
+RUN install -d -o node -g node -m 0700 /data && ln -s /app/dist/src/cli/index.js /usr/local/bin/spendgate
 WORKDIR /app
 COPY --from=build /runtime/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY --from=build /build/src/ledger/schema ./src/ledger/schema
+COPY --from=build /build/src/dashboard/static ./src/dashboard/static
 COPY --from=build /build/src/preload/python ./src/preload/python
 COPY --from=build /build/policies/presets ./policies/presets
 COPY --from=build /build/package.json /build/LICENSE /build/README.md ./

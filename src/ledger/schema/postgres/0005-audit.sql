@@ -1,5 +1,5 @@
 -- History is proved, signed and pruned: salts of rows, signed checkpoints, and triggers on everything that is history.
--- A node still on version 4: its admissions go on, without salts; `verify` compares of such rows what their entries say.
+-- A node still on version 4: stops within a beat of this (src/ledger/postgres/membership.ts).
 
 -- What a row's digest in the entries is made with. It goes when the row is erased: nobody can then try out values.
 alter table calls add column salt text;

@@ -1,6 +1,5 @@
 -- What is not known yet: calls of unknown outcome, and amounts whose true price the vendor names later.
--- A node still on version 5: what it assumes is looked for like everything else, without what was sent, and what it
--- settles at an estimate stays at that.
+-- A node still on version 5: stops within a beat of this (src/ledger/postgres/membership.ts).
 
 -- What was sent by a call of unknown outcome, sealed; gone as soon as the outcome is known.
 create table evidence (
