@@ -73,6 +73,8 @@ export interface Stage {
   }
   readonly admin: Api
   readonly agent: Agent
+  /** A link that opens the dashboard once. */
+  signInUrl(): string
   /** A further key under the same policy. */
   issue(name: string): Promise<Issued>
   close(): Promise<void>
@@ -141,7 +143,8 @@ export async function setStage(clock: SystemClock, stay: boolean): Promise<Stage
       admin.post<Issued>('/keys', { name, policy: POLICY.name, credentials })
     const agent = await hire(server.agentUrl, await issue('support-bot'))
     const { agentUrl, adminUrl } = server
-    return { agentUrl, adminUrl, dataDir, vendors: { stripe, twilio, resend }, admin, agent, issue, close }
+    const signInUrl = (): string => server.signInUrl()
+    return { agentUrl, adminUrl, dataDir, vendors: { stripe, twilio, resend }, admin, agent, signInUrl, issue, close }
   } catch (fault) {
     await close()
     throw fault

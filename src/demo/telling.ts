@@ -84,13 +84,14 @@ The agent asked for ${dollars(proof.askedUsd)}; ${dollars(proof.spentUsd)} got t
     for (const fault of proof.faults) this.#out(`FAULT: ${safe(fault)}\n`)
   }
 
-  staying({ agentUrl, adminUrl, dataDir }: Stage, { key }: Issued): void {
+  staying({ agentUrl, adminUrl, dataDir, signInUrl }: Stage, { key }: Issued): void {
     const cli = `spendgate --url ${adminUrl} --data-dir ${dataDir}`
     this.#out(`
 A second key under the same policy, to try it yourself:
   curl ${agentUrl}/stripe/v1/refunds -H 'Authorization: Bearer ${key}' -d charge=ch_A -d amount=700
 
 Look inside:
+  ${signInUrl()} (opens once, within 10 minutes)
   ${cli} calls
   ${cli} spend --by run
 `)
@@ -150,8 +151,8 @@ export class JsonTeller implements Teller {
     })
   }
 
-  staying(_stage: Stage, visitor: Issued): void {
-    this.#line({ type: 'staying', key_id: visitor.id, key: visitor.key, presentations: visitor.presentations })
+  staying({ signInUrl }: Stage, { id, key, presentations }: Issued): void {
+    this.#line({ type: 'staying', key_id: id, key, presentations, dashboard_url: signInUrl() })
   }
 
   #line(value: object): void {

@@ -150,7 +150,7 @@ test('--stay serves until it is interrupted, and then cleans up; a port in use i
     err: () => {},
   })
   await Promise.race([stays, ended])
-  const [{ data_dir: directory, agent_url: url }, { presentations }] = [
+  const [{ data_dir: directory, agent_url: url }, { presentations, dashboard_url: link }] = [
     out.split('\n')[0]!,
     out.trimEnd().split('\n').at(-1)!,
   ].map((line) => JSON.parse(line))
@@ -160,6 +160,7 @@ test('--stay serves until it is interrupted, and then cleans up; a port in use i
   ).refunds.create({ charge: 'ch_A', amount: 700 })
   expect(refund.amount).toBe(700)
   expect(new URL(url).port).not.toBe('4242')
+  expect((await fetch(link, { redirect: 'manual' })).headers.get('set-cookie')).toMatch(/HttpOnly/)
   process.emit('SIGTERM')
   expect(await ended).toBe(0)
   neighbour.close()
