@@ -81,7 +81,8 @@ describe.skipIf(postgresMissing !== null)('on PostgreSQL', () => {
     await migrate(client, placeOf(server.url('migrated')))
     await client.end()
   })
-  afterAll(() => server?.remove())
+  // A database a test: thousands of files go.
+  afterAll(() => server?.remove(), 120_000)
 
   ledgerContract('PostgreSQL', () => PostgresBook.open(process.env.FORGETFUL === '1'))
   movementsContract('PostgreSQL', () => PostgresBook.open(true))
