@@ -41,6 +41,7 @@ import { OpenCalls, type OpenCall } from './open-calls.js'
 import { RateWindows } from './rate.js'
 import { Registry, rowOfScope, scopeText } from './registry.js'
 import { prune, type Segment } from './retention.js'
+import { resolutionsOf } from './resolution-proof.js'
 import { SealedRows } from './sealed-rows.js'
 import { settingText } from './setting-proof.js'
 import { Settling } from './settling.js'
@@ -371,11 +372,13 @@ export class Book {
   erase(subject: Subject, digest: string, actor: string, after: number): Erased & { readonly next: number | null } {
     const erasure = new Erasure(this.#db, subject, this.#clock.now())
     const { next, calls } = erasure.calls(after)
-    const { rows, kept } = after === 0 ? erasure.others() : { rows: [], kept: [] }
+    const { rows, resolved, kept } = after === 0 ? erasure.others() : { rows: [], resolved: [], kept: [] }
     const freezes = after === 0 ? erasure.freezes() : []
     const count = Object.keys(calls).length
     // That somebody asked is written down even where nothing was found.
-    if (after === 0 || count > 0) this.#change('erased', actor, { subject: digest, calls }, [...rows, ...freezes])
+    const resolutions = resolutionsOf(this.#db, [...resolved, ...Object.keys(calls).map((id) => callSeq(id)!)])
+    if (after === 0 || count > 0)
+      this.#change('erased', actor, { subject: digest, calls, resolutions }, [...rows, ...freezes])
     return { calls: count, rows: rows.length + freezes.length, kept, next }
   }
 

@@ -4,7 +4,7 @@ import type { Script } from './recording.js'
 
 type Reply = { readonly error: null } | { readonly error: { readonly code?: string; readonly message: string } }
 
-/** The thread ended with a transaction under way: only the file says whether that is in it. */
+/** The thread ended, maybe with a transaction under way: only the file says whether that is in it. */
 export class ThreadEnded extends Error {
   override readonly name = 'ThreadEnded'
 }
@@ -18,13 +18,14 @@ export type Writer = Pick<CommitThread, 'ready' | 'run' | 'close'>
  */
 export class CommitThread {
   readonly #worker: Worker
+  #why = ''
   #waiting: { readonly resolve: () => void; readonly reject: (cause: Error) => void } | null = null
   #ended = false
   /** Resolves when it can be given work, rejects when it never will. */
   readonly ready: Promise<void>
 
-  constructor(file: string) {
-    const sqlite = createRequire(import.meta.url).resolve('better-sqlite3')
+  /** @param sqlite the module that is SQLite there */
+  constructor(file: string, sqlite = createRequire(import.meta.url).resolve('better-sqlite3')) {
     // As text, because it is to run from the sources as well as from what is built of them.
     this.#worker = new Worker(RUN, { eval: true, workerData: { sqlite, file }, name: 'spendgate-ledger', execArgv: [] })
     this.ready = this.#reply()
@@ -37,11 +38,11 @@ export class CommitThread {
       else
         waiting?.reject(Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code }))
     })
-    // What it failed at is said by the end that follows.
-    this.#worker.on('error', () => undefined)
+    // The end follows, and says why.
+    this.#worker.on('error', ({ message }) => (this.#why = `: ${message}`))
     this.#worker.on('exit', () => {
       this.#ended = true
-      this.#waiting?.reject(new ThreadEnded('the ledger’s thread ended'))
+      this.#waiting?.reject(new ThreadEnded(`the ledger’s thread ended${this.#why}`))
       this.#waiting = null
     })
   }
@@ -101,10 +102,9 @@ parentPort.on('message', (script) => {
     }
     parentPort.postMessage({ error: null })
   } catch (error) {
-    // Said before anything else: with a disk that fails, undoing may fail too.
-    try {
-      if (db.inTransaction) db.exec('rollback')
-    } catch {}
+    // Where even that fails this thread ends, and its connection with it: then the file has nothing of the transaction,
+    // and nobody meets a connection that is still inside one.
+    if (db.inTransaction) db.exec('rollback')
     parentPort.postMessage({ error: { code: error.code, message: error.message } })
   }
 })

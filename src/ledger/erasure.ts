@@ -129,18 +129,25 @@ export class Erasure {
     )
   }
 
-  /** Everything but calls. Rows to be sealed anew, and what had to stay. */
-  others(): { readonly rows: readonly Change[]; readonly kept: readonly string[] } {
+  /** Everything but calls. Rows to be sealed anew, calls whose resolutions changed, and what had to stay. */
+  others(): {
+    readonly rows: readonly Change[]
+    readonly resolved: readonly number[]
+    readonly kept: readonly string[]
+  } {
     const rows: Change[] = []
+    const resolved: number[] = []
     const kept: string[] = []
     this.#policies(rows, kept)
     this.#keys(rows, kept)
     this.#approvals(rows, kept)
-    for (const row of this.#holding('resolutions', ['actor', 'reason']))
+    for (const row of this.#holding('resolutions', ['actor', 'reason'])) {
       this.#db
         .prepare('update resolutions set actor = ?, reason = ? where call_seq = ?')
         .run(this.#text(row['actor']), this.#text(row['reason']), row['call_seq'])
-    return { rows, kept }
+      resolved.push(Number(row['call_seq']))
+    }
+    return { rows, resolved, kept }
   }
 
   /** Freezes by what they are of: their names have two parts. */

@@ -72,6 +72,7 @@ export class GroupCommit {
   #writing: Promise<void> | null = null
   /** How many are at work that rest on this connection being the only one to write. */
   #here = 0
+  #stopped = false
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -165,7 +166,10 @@ export class GroupCommit {
     this.#timer = null
     // Goes on with what has gathered when that is written.
     if (this.#writing !== null) return
-    const thread = this.#threadFor(this.#admits.length + this.#settlements.length)
+    // Somebody who could not wait has written it.
+    const gathered = this.#admits.length + this.#settlements.length
+    if (gathered === 0) return
+    const thread = this.#threadFor(gathered)
     if (thread === null) return this.#commitHere()
     const batch = this.#taken()
     let touched: ReadonlySet<number>
@@ -269,7 +273,7 @@ export class GroupCommit {
       if (call) call.state = 'reserved'
     }
     this.#settlements = [...settlements, ...this.#settlements]
-    this.#timer ??= setTimeout(this.#commit, 200)
+    if (this.#settlements.length > 0 && !this.#stopped) this.#timer ??= setTimeout(this.#commit, 200)
     for (const job of admits) job.reject(cause)
   }
 
@@ -345,6 +349,7 @@ export class GroupCommit {
 
   /** Nothing is written any more. */
   async stop(): Promise<void> {
+    this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#starting
     await this.#thread?.close()

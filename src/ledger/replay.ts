@@ -6,6 +6,7 @@ import { CommitmentProof } from './commitment-proof.js'
 import { ExposureProof } from './exposure-proof.js'
 import { callId } from './ids.js'
 import { MovementProof } from './movement-proof.js'
+import { ResolutionProof } from './resolution-proof.js'
 import { RowProof } from './row-proof.js'
 import { readSaid, type Said } from './said.js'
 import { SettingProof } from './setting-proof.js'
@@ -62,6 +63,7 @@ export class Replay {
   readonly movements: MovementProof
   readonly exposures = new ExposureProof()
   readonly rows = new RowProof()
+  readonly resolutions = new ResolutionProof()
   readonly settings = new SettingProof()
   /** What the last entry says that history was pruned with. */
   pruned: Said | null = null
@@ -97,8 +99,10 @@ export class Replay {
       this.made.add(JSON.stringify({ id: said.id, counter: said.counter, window: said.window }))
     if (kind === 'counter.standing') this.#count([said.id!], amount, 0n)
     else if (kind === 'carried.to') this.#count(said.counters ?? [], amount, 0n)
-    else if (kind === 'erased') this.approvals.erased(said)
-    else if (kind === 'pruned') this.pruned = said
+    else if (kind === 'erased') {
+      this.approvals.erased(said)
+      this.resolutions.erased(said)
+    } else if (kind === 'pruned') this.pruned = said
     else if (kind.startsWith('approval.')) this.#followApproval(seq, kind, null, amount, detail)
     else if (kind === 'moved' && !this.movements.follow(seq, amount, detail))
       this.#fault(`Entry ${seq} (moved) speaks of money that was explained before.`)
@@ -126,6 +130,7 @@ export class Replay {
 
   #followCall(seq: number, kind: string, callSeq: number, amount: bigint, detail: string, said: Said): void {
     if (said.rows !== undefined) this.rows.follow(kind, said)
+    this.resolutions.follow(kind, callSeq, said)
     if (kind.startsWith('approval.')) return this.#followApproval(seq, kind, callSeq, amount, detail)
     if (!this.commitments.follow(kind, callSeq, amount, detail))
       this.#fault(`Entry ${seq} (${kind}) speaks of what ${callId(callSeq)} committed, which was nothing.`)

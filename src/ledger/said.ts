@@ -14,6 +14,9 @@ export interface Said {
   readonly rows?: Readonly<Record<string, string | null>>
   /** Calls whose personal data was erased, by their ids. */
   readonly calls?: Readonly<Record<string, Pick<Said, 'row' | 'why' | 'object'>>>
+  /** A digest of who found out what became of a call and of their words, and of such by the ids of calls. */
+  readonly said?: string
+  readonly resolutions?: Readonly<Record<string, string>>
   /** Up to which entry, and with which hash there, history was pruned; what sums were carried on from it. */
   readonly to?: number
   readonly hash?: string

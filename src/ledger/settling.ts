@@ -8,6 +8,7 @@ import type { Counters } from './counters.js'
 import type { Estimates } from './estimates.js'
 import { callId } from './ids.js'
 import type { OpenCall } from './open-calls.js'
+import { resolutionDigest } from './resolution-proof.js'
 import type { OpenRow, Statements } from './statements.js'
 import type { Tallies } from './tallies.js'
 
@@ -154,8 +155,8 @@ export class Settling {
 
   /** The words themselves stand apart from the chain: they may name people. */
   #saidBy(seq: number, { actor, reason }: Word): string {
-    const salt = (this.#parts.sql.saltOf.get(seq) as string | null) ?? ''
-    return `,"by":${JSON.stringify(actor)},"said":"${digestOf(salt, [actor, reason])}"`
+    const salt = this.#parts.sql.saltOf.get(seq) as string | null
+    return `,"by":${JSON.stringify(actor)},"said":"${resolutionDigest(salt, actor, reason)}"`
   }
 
   #stopped(seq: number, { code, rule, message }: Denial): string {

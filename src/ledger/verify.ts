@@ -94,6 +94,7 @@ export function verify(db: Database.Database): readonly string[] {
   replay.approvals.compare(db, fault)
   replay.movements.compare(db, fault)
   replay.exposures.compare(db, fault)
+  replay.resolutions.compare(db, fault)
   replay.rows.compare(db, fault)
   replay.settings.compare(db, fault)
   for (const row of db.prepare('select id, counter, window, spent, held from counters').safeIntegers().all() as {

@@ -94,6 +94,7 @@ export async function furnish({
   await ledger.checkpoint(signer)
 
   const budgets = [budget('key:a', '1000.00')]
+  const words = { path: `/v2/PhoneNumbers/${PHONE}`, customer: 'cus_A', reason: `${EMAIL} asked for it` }
   const of = (more: Parameters<typeof draft>[2] = {}): Parameters<typeof draft>[2] => ({
     budgets,
     credentialId: kept.id,
@@ -103,7 +104,6 @@ export async function furnish({
   await done(ledger, draft(key, '9.00', of({ object: 'pi_1' })), reply('settled', { total: dollars('4.00') }))
   await done(ledger, draft(key, '7.00', of({ object: 'pi_2', idempotencyHash: 'i' })), reply('assumed'))
   await done(ledger, draft(key, '3.00', of()), reply('released'))
-  const words = { path: `/v2/PhoneNumbers/${PHONE}`, customer: 'cus_A', reason: `${EMAIL} asked for it` }
   await ledger.admit(draft(key, '1.00', of(words)), refuse('recipient_not_allowed', `${EMAIL} is not allowed.`))
   const monthly = { kind: 'recurring', perMonth: dollars('30.00'), dueAt: null, quantity: 2n } as const
   const recurring = [budget('key:a|recurring', '100.00', { window: 'all', measure: 'recurring' })]
@@ -138,5 +138,8 @@ export async function furnish({
   await ledger.flushed()
   await ledger.checkpoint(signer)
   await done(ledger, draft(key, '2.00', of({ quoted: ZERO })), reply('settled'))
+  const doubtful = await done(ledger, draft(key, '6.00', of(words)), reply('assumed'))
+  const known = { actor: 'ada', reason: `${EMAIL} has the receipt` }
+  await ledger.resolve(doubtful, reply('settled', { amount: dollars('6.00') }), known)
   return key
 }

@@ -21,6 +21,7 @@ const TABLES = [
   'policies',
   'approvals',
   'movements',
+  'resolutions',
   'checkpoints',
   'settings',
   'threads',

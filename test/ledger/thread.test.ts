@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -142,6 +143,52 @@ test('a thread that ends before it wrote: nobody is admitted, and the next calls
   expect(await counted(ledger, cap)).toEqual({ spent: dollars('0.00'), held: dollars('8.00') })
   expect(await ledger.verify()).toEqual([])
   await thread.close()
+})
+
+test('a thread that cannot even take a transaction back ends, says why, and leaves nothing of it in the file', async () => {
+  // As if the disk had failed under both: only what stands for SQLite there is made up, in front of the real one.
+  const driver = join(dir, 'driver.cjs')
+  const real = createRequire(import.meta.url).resolve('better-sqlite3')
+  writeFileSync(
+    driver,
+    `const Database = require(${JSON.stringify(real)})
+     module.exports = class extends Database {
+       exec(sql) { if (sql === 'rollback') throw new Error('the disk is gone'); return super.exec(sql) }
+     }`,
+  )
+  const doomed = new CommitThread(storage.file, driver)
+  await doomed.ready
+  ledger.useThread(doomed)
+  await doomed.ready
+  await Promise.all(eight())
+  const intruder = new Database(storage.file)
+  intruder.exec(`insert into entries (seq, at, kind, call_seq, amount, detail, hash)
+    values (${ledger.end.seq + 3}, 0, 'x', null, 0, '{}', 'x')`)
+  const warned = new Promise((resolve) => process.once('warning', resolve))
+  for (const each of await Promise.allSettled(eight()))
+    expect(each).toMatchObject({ status: 'rejected', reason: expect.any(LedgerFault) })
+  expect(await warned).toMatchObject({ message: expect.stringContaining('ended: the disk is gone') })
+  expect(doomed.ended).toBe(true)
+  expect(await rows(ledger)).toHaveLength(9)
+  intruder.close()
+})
+
+test('a ledger that was closed asks nothing of its file any more', async () => {
+  const alone = new Storage(join(dir, 'alone.db'), { shared: false })
+  const closing = new SqliteLedger(alone.db, new StandingClock(), alone)
+  const its = await newKey(closing)
+  const { callId } = await admitted(closing, draft(its, '1.00'))
+  closing.mayLeave(callId)
+  // Written at once with what is settled, while a commit of it is still due.
+  const late = closing.admit(draft(its, '1.00'), allow)
+  closing.settle(callId, reply('settled', { amount: dollars('0.40') }))
+  await closing.flushed()
+  await late
+  await closing.close()
+  let asked = 0
+  alone.check = () => void asked++
+  for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate)
+  expect(asked).toBe(0)
 })
 
 test('a thread that ends after it wrote: everybody is admitted, for the file says so', async () => {
