@@ -198,7 +198,9 @@ export class Campaign {
       after = await this.#states(at)
     }
     const expected = new Map(before.map((call) => [call.id, call.state === 'reserved' ? 'assumed' : call.state]))
-    const faults = [...expected].filter(([id, state]) => after.get(id) !== state)
+    const faults = [...expected]
+      .filter(([id, state]) => after.get(id) !== state)
+      .map(([id, state]) => `${id} should be ${state} and is ${after.get(id) ?? 'not there'}`)
     expect(faults, 'calls that are not what they were when the server died').toEqual([])
     expect(after.size).toBe(expected.size)
     this.#totals.assumed += before.filter((call) => call.state === 'reserved').length

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { callId } from '../../src/ledger/ids.js'
 import { spendgate } from '../helpers/process.js'
@@ -36,6 +37,9 @@ interface Row {
 }
 
 const QUERY = 'select seq, request_hash, state, verdict, reserved, settled from calls order by seq'
+
+const OTHERS = `select 1 from pg_stat_activity
+  where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`
 
 const keptOf = (row: Row): Kept => ({
   id: callId(Number(row.seq)),
@@ -78,6 +82,9 @@ export function postgresStore(url: string): Store {
       const client = new pg.Client({ connectionString: url })
       await client.connect()
       try {
+        // The database ends by itself what a killed server last asked of it, a commit among that; until then the book is
+        // not what the next start finds.
+        while ((await client.query(OTHERS)).rowCount! > 0) await pause(20)
         return (await client.query<Row>(QUERY)).rows.map(keptOf)
       } finally {
         await client.end()
