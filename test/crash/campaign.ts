@@ -121,6 +121,7 @@ export class Campaign {
       if (cycle % 5 === 2) await this.#doom(at)
       await this.#load(at, WAYS[cycle % WAYS.length]!, () => child.kill())
       this.#arrived.push(...(await this.#seen.news()))
+      await this.#store.still()
       before = await this.#store.calls()
       this.#audit(before)
     }

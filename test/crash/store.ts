@@ -23,6 +23,8 @@ export interface Store {
   /** How long after a start a call that was under way may still be called so: another node would have to miss its sign first. */
   readonly assumedWithinMs: number
   calls(): Promise<readonly Kept[]>
+  /** Resolves when nothing of a killed server is at work any more, and no server runs. */
+  still(): Promise<void>
   /** Whether the command an operator would use finds the book sound, while no server runs. Its faults. */
   faults(env: Readonly<Record<string, string>>): Promise<readonly string[]>
 }
@@ -68,6 +70,7 @@ export function sqliteStore(dir: string): Store {
         db.close()
       }
     },
+    still: async () => undefined,
     faults: (env) => verified(['--data-dir', dir], env),
   }
 }
@@ -75,21 +78,25 @@ export function sqliteStore(dir: string): Store {
 /** @param url of a database of its own */
 export function postgresStore(url: string): Store {
   const env = { DATABASE_URL: url }
+  const asked = async <T>(ask: (client: pg.Client) => Promise<T>): Promise<T> => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    try {
+      return await ask(client)
+    } finally {
+      await client.end()
+    }
+  }
   return {
     env,
     assumedWithinMs: 60_000,
-    calls: async () => {
-      const client = new pg.Client({ connectionString: url })
-      await client.connect()
-      try {
-        // The database ends by itself what a killed server last asked of it, a commit among that; until then the book is
-        // not what the next start finds.
+    calls: () => asked(async (client) => (await client.query<Row>(QUERY)).rows.map(keptOf)),
+    // The database ends by itself what a killed server last asked of it, a commit among that; until then the book is not
+    // what the next start finds.
+    still: () =>
+      asked(async (client) => {
         while ((await client.query(OTHERS)).rowCount! > 0) await pause(20)
-        return (await client.query<Row>(QUERY)).rows.map(keptOf)
-      } finally {
-        await client.end()
-      }
-    },
+      }),
     faults: (own) => verified([], { ...own, ...env }),
   }
 }
