@@ -140,6 +140,6 @@ export async function furnish({
   await done(ledger, draft(key, '2.00', of({ quoted: ZERO })), reply('settled'))
   const doubtful = await done(ledger, draft(key, '6.00', of(words)), reply('assumed'))
   const known = { actor: 'ada', reason: `${EMAIL} has the receipt` }
-  await ledger.resolve(doubtful, reply('settled', { amount: dollars('6.00') }), known)
+  await ledger.resolve(doubtful, { ...reply('settled'), outcome: 'settled', amount: dollars('6.00') }, known)
   return key
 }
