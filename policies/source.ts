@@ -1,6 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Parser } from 'yaml'
 import type { CST, Document, Node } from 'yaml'
 import { formatUsd, parseUsd } from '../src/contracts/money.js'
+import { yaml } from './yaml.js'
 
 /** Something wrong at a place in a document, before the place is looked up in the text. */
 export interface Finding {
@@ -40,6 +40,7 @@ export function readSource(text: string): Source {
   // measure first.
   if (deeperThan(DEPTH_MAX * 2, text)) return rejected(`the document is nested deeper than ${DEPTH_MAX} levels`)
 
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', schema: 'core' })
   const at = (offset: number): string => {
@@ -87,6 +88,7 @@ class Reading {
   }
 
   read(node: unknown, path: string, depth: number): unknown {
+    const { isAlias, isMap, isScalar, isSeq } = yaml()
     this.nodes += 1
     if (this.stopped) return null
     if (this.nodes > NODES_MAX) return this.stop('the document unfolds to more parts than a policy may have')
@@ -106,6 +108,7 @@ class Reading {
   }
 
   private map(items: readonly { key: unknown; value: unknown }[], path: string, depth: number): unknown {
+    const { isScalar } = yaml()
     const entries: [string, unknown][] = []
     for (const { key, value } of items) {
       const name = isScalar(key) ? key.value : null
@@ -164,7 +167,7 @@ function syntaxFault(code: string, message: string, text: string, pos: readonly 
 /** Whether any node lies deeper. Walks tokens with a stack of its own, because the text is not trusted yet. */
 function deeperThan(limit: number, text: string): boolean {
   const stack: { token: CST.Token; depth: number }[] = []
-  for (const token of new Parser().parse(text)) stack.push({ token, depth: 0 })
+  for (const token of new (yaml().Parser)().parse(text)) stack.push({ token, depth: 0 })
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
     if (top.depth > limit) return true
     const { token } = top

@@ -126,6 +126,14 @@ const AREAS: readonly Area[] = [
     instead: 'The client of the vendor itself and nothing else: its records are read as it means them to be.',
   },
   {
+    name: 'numbering plans',
+    holds: isIn('vendors/twilio/numbering.ts'),
+    own: () => false,
+    // Loaded late, which an import that may not wait cannot say.
+    packages: ['libphonenumber-js', 'node:'],
+    instead: 'It loads the library and does nothing else.',
+  },
+  {
     name: 'vendors',
     holds: isIn('vendors'),
     own: ofVendor,

@@ -1,4 +1,5 @@
-import { parsePhoneNumberFromString, type NumberType } from 'libphonenumber-js/max'
+import type { NumberType } from 'libphonenumber-js/max'
+import { numberingPlans } from './numbering.js'
 
 const E164 = /^\+[1-9][0-9]{6,14}$/
 
@@ -27,7 +28,7 @@ const NEVER_PRICED: ReadonlySet<NumberType> = new Set([
  * @param number E.164
  */
 export function destinationOf(number: string): Destination {
-  const phone = parsePhoneNumberFromString(number)
+  const phone = numberingPlans().parsePhoneNumberFromString(number)
   if (!phone || phone.number !== number) return { why: `${number} is not in any numbering plan.` }
   if (phone.country === undefined)
     return { why: `${number} belongs to no single country (satellite or global service).` }
@@ -49,7 +50,7 @@ export interface Rental {
 export function rentalOf(number: string): Rental | { readonly why: string } {
   const destination = destinationOf(number)
   if ('why' in destination) return destination
-  const type = parsePhoneNumberFromString(number)?.getType()
+  const type = numberingPlans().parsePhoneNumberFromString(number)?.getType()
   return { country: destination.country, kind: (type && KINDS.get(type)) ?? 'national' }
 }
 

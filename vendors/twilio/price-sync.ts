@@ -1,5 +1,6 @@
-import { getCountries, getCountryCallingCode, type CountryCode } from 'libphonenumber-js/max'
+import type { CountryCode } from 'libphonenumber-js/max'
 import type { Json, JsonObject, PriceTable } from '../../src/contracts/vendor.js'
+import { numberingPlans } from './numbering.js'
 
 type Row = Readonly<Record<string, string>>
 type Rows = Record<string, Record<string, string>>
@@ -209,10 +210,12 @@ function addNumbers(flat: Record<string, string>, iso: string, reply: JsonObject
  * that the API dials it by. A neighbour under the same code is no danger: a row's `iso` must be the number's country.
  */
 function prefixesOf(iso: string, dialled: readonly string[]): readonly string[] {
-  const known = (getCountries() as readonly string[]).includes(iso)
+  const known = (numberingPlans().getCountries() as readonly string[]).includes(iso)
   if (known) {
-    const code = `+${getCountryCallingCode(iso as CountryCode)}`
-    const sharing = getCountries().filter((country) => `+${getCountryCallingCode(country)}` === code)
+    const code = `+${numberingPlans().getCountryCallingCode(iso as CountryCode)}`
+    const sharing = numberingPlans()
+      .getCountries()
+      .filter((country) => `+${numberingPlans().getCountryCallingCode(country)}` === code)
     if (sharing.length === 1 || MAIN[code] === iso) return [code]
   }
   return dialled.filter((prefix) => !dialled.some((other) => other !== prefix && prefix.startsWith(other)))
