@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { packageRoot } from '../src/package-root.js'
 import { explainTable, matchingTable, measureCatalogues } from './catalogue.js'
 import { compare, type Plan } from './compare.js'
+import { dashboardTable, measureDashboard } from './dashboard.js'
 import { growthSection, machineLine, page, profileSection, stepsSection, type Findings } from './document.js'
 import { goals, goalTable, missed } from './goals.js'
 import type { Grown } from './growth.js'
@@ -24,12 +25,14 @@ import {
   streamsTable,
   targetTable,
 } from './report.js'
+import { measureRehearsal, rehearsalTable } from './rehearsal.js'
 import { measureRevoke, revokeTable } from './revoke.js'
 import { withSection } from './section.js'
+import { measureShared, sharedTable } from './shared-budgets.js'
 import { measureStartup } from './startup.js'
 import { measureStreams } from './streams.js'
 
-const USAGE = `npm run bench                 everything below but contention and revoke; rewrites docs/performance.md (a quarter of an hour)
+const USAGE = `npm run bench                 everything below but shared, policies, contention, dashboard and revoke; rewrites docs/performance.md (a quarter of an hour)
 npm run bench -- compare      the targets side by side, and the goals they are measured for
 npm run bench -- latency      a call in its steps; rewrites its section of docs/performance.md
 npm run bench -- profile      where the server's time goes under load; rewrites its section of docs/performance.md
@@ -38,8 +41,11 @@ npm run bench -- streams      10,000 streams that wait
 npm run bench -- postgres     a hot budget row of one PostgreSQL, batched and not
 npm run bench -- growth       the ledger from a thousand rows on; rewrites its section and docs/growth.svg
 npm run bench -- catalogue    finding an operation among all of them, and what a typical call means
+npm run bench -- shared       budgets that keys share, at one level and at three
+npm run bench -- policies     playing 100,000 recorded calls again, and what a long policy costs each call
 npm run bench -- preload      what the preload costs a program; rewrites its section of docs/performance.md
 npm run bench -- contention   several nodes on one PostgreSQL; rewrites its section of docs/scaling.md
+npm run bench -- dashboard    the operator's pages on a book of a million calls of today, and while they follow
 npm run bench -- revoke       how long a revoke and a freeze take while agents keep the server busy
 npm run bench -- check        that the bench works: a few seconds, no figure worth reading
 
@@ -76,6 +82,9 @@ const VERBS = [
   'preload',
   'contention',
   'revoke',
+  'shared',
+  'policies',
+  'dashboard',
   'check',
 ] as const
 type Verb = (typeof VERBS)[number]
@@ -127,6 +136,19 @@ async function perform(choice: Choice, directory: string): Promise<void> {
     return json ? void process.stdout.write(`${JSON.stringify(revoked)}\n`) : show(revokeTable(revoked))
   }
   if (verb === 'contention') return contentionOnly(choice)
+  if (verb === 'policies') {
+    const rehearsed = await measureRehearsal(directory, choice.quick ? 2_000 : 100_000, plan.rounds)
+    return json ? void process.stdout.write(`${JSON.stringify(rehearsed)}\n`) : show(rehearsalTable(rehearsed))
+  }
+  if (verb === 'shared') {
+    const shared = await measureShared(plan.rounds, plan.windowMs, directory)
+    return json ? void process.stdout.write(`${JSON.stringify(shared)}\n`) : show(sharedTable(shared))
+  }
+  if (verb === 'dashboard') {
+    const rows = choice.quick ? 10_000 : 1_000_000
+    const shown = await measureDashboard(layouts[0]!, { rows, seconds: choice.quick ? 5 : 60 }, directory, say)
+    return json ? void process.stdout.write(`${JSON.stringify(shown)}\n`) : show(dashboardTable(shown))
+  }
   const findings = await measured(choice, directory)
   if (json) process.stdout.write(`${JSON.stringify(verb === 'preload' ? findings.preloaded : findings)}\n`)
   // Whoever asks for JSON of a part wants the figures, and whoever asks for all of it the page as well.

@@ -1,7 +1,7 @@
 import type { Direction } from '../src/contracts/call.js'
 import type { Usd } from '../src/contracts/money.js'
 import { formatUsd } from '../src/contracts/money.js'
-import type { Budget, BudgetRule, Level, Policy } from '../src/contracts/policy.js'
+import { zoneOf, type Budget, type BudgetRule, type Level, type Policy } from '../src/contracts/policy.js'
 import { windowAt } from './windows.js'
 
 /**
@@ -67,11 +67,10 @@ function perSpan(
 ): Budget | null {
   // Without a credential nothing can be sent, so there is nothing to count under it.
   if (rule.scope === 'credential' && credentialId === null) return null
-  const owner =
-    rule.scope === 'key' ? `key:${keyId}` : rule.scope === 'policy' ? `policy:${policy.name}` : `cred:${credentialId}`
-  const window = rule.per === 'all' ? EVER : windowAt(policy.timeZone, rule.per === 'month' ? 'month' : 'day', nowMs)
+  const window =
+    rule.per === 'all' ? EVER : windowAt(zoneOf(rule, policy.timeZone), rule.per === 'month' ? 'month' : 'day', nowMs)
   return {
-    counter: owner + suffix,
+    counter: ownerOf(rule, keyId, policy, credentialId) + suffix,
     window: window.label,
     cap: rule.cap,
     code: rule.code,
@@ -83,6 +82,19 @@ function perSpan(
     direction: rule.direction,
     measure: rule.measure,
     enforce: policy.enforce,
+  }
+}
+
+function ownerOf({ scope }: BudgetRule, keyId: string, policy: Policy, credentialId: string | null): string {
+  switch (scope) {
+    case 'key':
+      return `key:${keyId}`
+    case 'policy':
+      return `policy:${policy.name}`
+    case 'credential':
+      return `cred:${credentialId}`
+    default:
+      return scope
   }
 }
 
@@ -126,14 +138,11 @@ function preparedFor(policy: Policy): readonly Prepared[] {
 
 function prepare(policy: Policy, rule: BudgetRule): Prepared {
   const vendor = rule.vendor === null ? '' : ` for ${rule.vendor}`
+  const zone = zoneOf(rule, policy.timeZone)
   const span =
-    rule.measure === 'recurring'
-      ? 'a month of what recurs'
-      : rule.per === 'run'
-        ? 'a run'
-        : `a ${rule.per} (${policy.timeZone})`
+    rule.measure === 'recurring' ? 'a month of what recurs' : rule.per === 'run' ? 'a run' : `a ${rule.per} (${zone})`
   const way = { in: ' coming in', out: ' going out' }
-  const sharing = {
+  const sharing: Readonly<Record<string, string>> = {
     key: '',
     policy: `, shared by all keys under ${policy.name}`,
     credential: ', shared by all keys on the credential',
@@ -142,13 +151,13 @@ function prepare(policy: Policy, rule: BudgetRule): Prepared {
   const place = rule.at.replace(/(daily_cap_usd|cap_usd)$/, (key) => places[key]!)
   return {
     rule,
-    label: `USD ${formatUsd(rule.cap)} ${span}${rule.direction === null ? '' : way[rule.direction]}${vendor}${sharing[rule.scope]}`,
+    label: `USD ${formatUsd(rule.cap)} ${span}${rule.direction === null ? '' : way[rule.direction]}${vendor}${sharing[rule.scope] ?? `, shared by all keys of ${rule.scope.replace(':', ' ')}`}`,
     name: `${place} (${policy.name}@${policy.version})`,
     suffix: [
       '',
       rule.per,
       rule.vendor ?? '*',
-      ...(rule.per === 'run' || rule.per === 'all' ? [] : [policy.timeZone]),
+      ...(rule.per === 'run' || rule.per === 'all' ? [] : [zone]),
       ...(rule.direction === null ? [] : [rule.direction]),
       ...(rule.measure === 'spent' ? [] : [rule.measure]),
     ].join('|'),

@@ -2,6 +2,7 @@ import type { Effect } from '../src/contracts/call.js'
 import { parseUsd } from '../src/contracts/money.js'
 import type { Usd } from '../src/contracts/money.js'
 import type { Allowlist, BudgetRule, Policy, VendorPolicy } from '../src/contracts/policy.js'
+import { conditionsIn, costsOf, inAnyCase, WITH_CATALOGUE } from './configured.js'
 import { checkDocument, checkNarrowing, durationMs } from './document.js'
 import type { Narrowing, PolicyDocument } from './document.js'
 import { allowlist, both, denyMatcher, endpointMatcher } from './patterns.js'
@@ -77,6 +78,7 @@ function assemble(base: PolicyDocument, version: number, layers: readonly Narrow
     duplicateWithinMs:
       largest(all.map((layer) => layer.duplicate_guard && durationMs(layer.duplicate_guard.within))) ?? null,
     requireReason: all.some((layer) => layer.require_reason === true),
+    issue: issueOf(base, layers),
     vendors: new Map(Object.keys(base.vendors ?? {}).map((vendor) => [vendor, vendorPolicy(vendor, all)])),
   })
 }
@@ -84,6 +86,16 @@ function assemble(base: PolicyDocument, version: number, layers: readonly Narrow
 /** The operator, unless every part that speaks of approvals names the client. */
 const approverOf = (said: readonly NonNullable<Narrowing['approval']>[]): Policy['approvalBy'] =>
   said.length > 0 && said.every(({ by }) => by === 'client') ? 'client' : 'operator'
+
+/** A narrowing bounds what the document grants and grants nothing itself. */
+function issueOf(base: PolicyDocument, layers: readonly Narrowing[]): Policy['issue'] {
+  if (base.issue === undefined) return null
+  const said = [base, ...layers].flatMap(({ issue }) => issue ?? [])
+  return {
+    childrenMax: smallest(said.map(({ max_children }) => max_children))!,
+    depthMax: smallest(said.map(({ max_depth }, index) => (index === 0 ? (max_depth ?? 1) : max_depth)))!,
+  }
+}
 
 function budgetsOf(layer: PolicyDocument | Narrowing, prefix: string): BudgetRule[] {
   const daily: BudgetRule[] =
@@ -144,7 +156,9 @@ function vendorPolicy(vendor: string, all: readonly (PolicyDocument | Narrowing)
     base!.endpoints?.allow ?? [],
     ...patches.map((block) => block.endpoints?.allow).filter((allow) => allow !== undefined),
   ].map(endpointMatcher)
-  const denies = denyMatcher(said((block) => block.endpoints?.deny).flat())
+  const denied = said((block) => block.endpoints?.deny).flat()
+  const denies = WITH_CATALOGUE.has(vendor) ? denyMatcher(denied) : inAnyCase(denied, denyMatcher)
+  const maxAmount = smallest(said((block) => block.max_amount_usd).map(amountOf))
   return Object.freeze({
     vendor,
     allows: (endpoint: string) => allows.every((matches) => matches(endpoint)),
@@ -152,7 +166,7 @@ function vendorPolicy(vendor: string, all: readonly (PolicyDocument | Narrowing)
     permit: new Set<Effect>(
       (base!.permit ?? []).filter((effect) => patches.every((block) => block.permit?.includes(effect) ?? true)),
     ),
-    maxAmount: smallest(said((block) => block.max_amount_usd).map(amountOf)),
+    maxAmount,
     customers: any((block) => block.customers),
     currencies: any((block) => block.currencies),
     recipients: any((block) => block.recipients),
@@ -160,6 +174,13 @@ function vendorPolicy(vendor: string, all: readonly (PolicyDocument | Narrowing)
     beneficiaries: none((block) => block.beneficiaries),
     accounts: none((block) => block.connected_accounts),
     callbackHosts: none((block) => block.callback_hosts),
+    conditions: all.flatMap((layer, index) =>
+      conditionsIn(
+        layer.vendors?.[vendor]?.conditions,
+        `${index === 0 ? '' : `narrowings[${index - 1}].`}vendors.${vendor}`,
+      ),
+    ),
+    costs: costsOf(base!, maxAmount),
     future: Object.freeze({
       quantityMax: smallest(said((block) => block.future?.quantity_max).map((most) => BigInt(most))),
       boundedOnly: said((block) => block.future?.bounded_only).includes(true),

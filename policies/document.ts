@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { PERMITTED_ONLY } from '../src/contracts/call.js'
 import { formatUsd, parseUsd } from '../src/contracts/money.js'
-import type { Fault } from '../src/contracts/policy.js'
+import type { BudgetScope, Fault } from '../src/contracts/policy.js'
+import { CONFIGURED_PARTS, configuredFields, WITH_CATALOGUE } from './configured.js'
 import { floatFault, readSource } from './source.js'
 import type { Finding } from './source.js'
 import { nearest } from './suggest.js'
@@ -127,9 +128,9 @@ const vendorName = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a vendor name: lower-case letters, digits, dashes')
 
-const wholeNumber = (most: number) => {
-  const sentence = `must be a whole number from 1 to ${most}`
-  return z.int(sentence).min(1, sentence).max(most, sentence)
+const wholeNumber = (most: number, least = 1) => {
+  const sentence = `must be a whole number from ${least} to ${most}`
+  return z.int(sentence).min(least, sentence).max(most, sentence)
 }
 
 /** Bounds on what `permit: [future_spend]` opens. */
@@ -151,6 +152,27 @@ const vendorBlock = z.strictObject({
   connected_accounts: patterned(entry).optional(),
   callback_hosts: patterned(host).optional(),
   future: future.optional(),
+  ...configuredFields(money, endpoint),
+})
+
+const SCOPES = ['key', 'policy', 'credential'] as const
+
+const scope = z.string().transform((text, context): BudgetScope => {
+  const plain = SCOPES.find((known) => known === text)
+  if (plain !== undefined) return plain
+  if (/^(team|project):[a-z0-9][a-z0-9._-]{0,63}$/.test(text)) return text as BudgetScope
+  if (/^(team|project):/.test(text))
+    return problem(
+      context,
+      `"${shown(text)}" has no name that can be shared: write 1 to 64 lower-case letters, digits, dots, dashes or ` +
+        `underscores, such as "${text.slice(0, text.indexOf(':'))}:growth"`,
+    )
+  const near = nearest(text, SCOPES)
+  return problem(
+    context,
+    `unknown value "${shown(text)}". ` +
+      (near === null ? `Write one of ${SCOPES.join(', ')}, team:<name>, project:<name>` : `Did you mean "${near}"?`),
+  )
 })
 
 const budget = z
@@ -159,7 +181,7 @@ const budget = z
     cap_usd: money,
     vendor: vendorName.optional(),
     direction: z.enum(['in', 'out']).optional(),
-    scope: z.enum(['key', 'policy', 'credential']).optional(),
+    scope: scope.optional(),
   })
   .superRefine((value, context) => {
     if (value.per === 'run' && value.scope !== undefined && value.scope !== 'key') {
@@ -188,6 +210,12 @@ const approval = z.strictObject({
   by: approver.optional(),
 })
 
+/** What an agent may issue below its own key. Depth counts generations: at 1, what it issues can issue nothing. */
+const issue = z.strictObject({
+  max_children: wholeNumber(1_000, 0),
+  max_depth: wholeNumber(8, 0).optional(),
+})
+
 /** What a narrowing may say too. */
 const shared = {
   mode: z.enum(['enforce', 'observe']).optional(),
@@ -197,6 +225,7 @@ const shared = {
   budgets: z.array(budget).max(BUDGETS_MAX, `has more than ${BUDGETS_MAX} budgets`).optional(),
   approval: approval.optional(),
   require_reason: z.boolean().optional(),
+  issue: issue.optional(),
   duplicate_guard: z
     .strictObject({ within: duration })
     .refine(({ within }) => durationMs(within) <= 24 * 3_600_000, 'looks back 24h at most')
@@ -204,8 +233,22 @@ const shared = {
   vendors: z
     .record(vendorName, vendorBlock)
     .refine((vendors) => Object.keys(vendors).length <= VENDORS_MAX, `has more than ${VENDORS_MAX} vendors`)
+    .superRefine((vendors, context) => {
+      for (const [vendor, part] of partsIn(vendors).filter(([each]) => WITH_CATALOGUE.has(each)))
+        context.addIssue({
+          code: 'custom',
+          path: [vendor, part],
+          message: `${part} is for vendors by configuration: what calls of ${vendor} hold and cost is known`,
+        })
+    })
     .optional(),
 }
+
+/** Every part that only vendors by configuration have, with its vendor. */
+const partsIn = (vendors: Readonly<Record<string, object>>): [vendor: string, part: string][] =>
+  Object.entries(vendors).flatMap(([vendor, block]) =>
+    CONFIGURED_PARTS.filter((part) => part in block).map((part): [string, string] => [vendor, part]),
+  )
 
 const policyDocument = z.strictObject({
   apiVersion: z.literal('spendgate/v1'),
@@ -216,10 +259,19 @@ const policyDocument = z.strictObject({
   ...shared,
 })
 
-const narrowing = z.strictObject({
-  ...shared,
-  mode: z.literal('enforce', 'a narrowing can only set mode to "enforce"').optional(),
-})
+const narrowing = z
+  .strictObject({
+    ...shared,
+    mode: z.literal('enforce', 'a narrowing can only set mode to "enforce"').optional(),
+  })
+  .superRefine(({ vendors = {} }, context) => {
+    for (const [vendor, part] of partsIn(vendors).filter(([, each]) => each !== 'conditions'))
+      context.addIssue({
+        code: 'custom',
+        path: ['vendors', vendor, part],
+        message: `a narrowing cannot say "${part}": what calls cost is said by the policy`,
+      })
+  })
 
 export type PolicyDocument = z.output<typeof policyDocument>
 export type Narrowing = z.output<typeof narrowing>
@@ -294,6 +346,7 @@ function asFindings(issue: z.core.$ZodIssue, whole: boolean): Finding[] {
         message: unknownKey(key, issue.path, whole),
       }))
     case 'invalid_key':
+      if (issue.path.at(-2) !== 'vendors') return at(issue.issues[0]?.message ?? issue.message, 'key')
       return at(`"${shown(String(issue.path.at(-1)))}" is not a vendor name: lower-case letters, digits, dashes`, 'key')
     case 'invalid_type':
     case 'invalid_value':
@@ -345,9 +398,15 @@ const SECTIONS: readonly { readonly at: RegExp; readonly name: string; readonly 
   { at: /^vendors\.[^.]+$/, name: 'vendors.<vendor>', keys: Object.keys(vendorBlock.shape) },
   { at: /^vendors\.[^.]+\.endpoints$/, name: 'vendors.<vendor>.endpoints', keys: ['allow', 'deny'] },
   { at: /^vendors\.[^.]+\.future$/, name: 'vendors.<vendor>.future', keys: Object.keys(future.shape) },
+  {
+    at: /^vendors\.[^.]+\.conditions\[[0-9]+\]$/,
+    name: 'vendors.<vendor>.conditions[]',
+    keys: ['endpoint', 'field', 'one_of', 'at_most', 'at_least', 'absent', 'optional'],
+  },
   { at: /^budgets\[[0-9]+\]$/, name: 'budgets[]', keys: Object.keys(budget.shape) },
   { at: /^rate_limit$/, name: 'rate_limit', keys: ['per_minute'] },
   { at: /^approval$/, name: 'approval', keys: Object.keys(approval.shape) },
+  { at: /^issue$/, name: 'issue', keys: Object.keys(issue.shape) },
   { at: /^duplicate_guard$/, name: 'duplicate_guard', keys: ['within'] },
 ]
 

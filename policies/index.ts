@@ -3,12 +3,15 @@ import type { Call, Denial } from '../src/contracts/call.js'
 import type { Decision, Fault, Judge, Policy, Usage } from '../src/contracts/policy.js'
 import { budgets } from './budgets.js'
 import { compile } from './compile.js'
-import { checkNarrowing, parseText } from './document.js'
+import { differences } from './difference.js'
+import { checkDocument, checkNarrowing, parseText, type PolicyDocument } from './document.js'
+import { opens } from './opens.js'
 import { accounts } from './rules/accounts.js'
 import { amountKnown } from './rules/amount-known.js'
 import { approval } from './rules/approval.js'
 import { beneficiaries } from './rules/beneficiaries.js'
 import { dailyCap, otherBudgets, runBudgets } from './rules/budgets.js'
+import { conditions } from './rules/conditions.js'
 import { currencies } from './rules/currencies.js'
 import { duplicate } from './rules/duplicate.js'
 import { effects } from './rules/effects.js'
@@ -25,7 +28,7 @@ import { customers, recipients, senders } from './rules/subjects.js'
 import { urls } from './rules/urls.js'
 
 /** What must hold before a look-up may read with the real credential. */
-const SCREENING: readonly SpokenRule[] = [standing, endpoints, effects, bounded, rate]
+const SCREENING: readonly SpokenRule[] = [standing, endpoints, conditions, effects, bounded, rate]
 
 /** Every rule, in the order in which they speak when several apply (contract §6). */
 const RULES: readonly SpokenRule[] = [
@@ -68,7 +71,20 @@ export const judge: Judge = {
     return verdict === 'deny' ? denial : null
   },
   decide: (call, usage, policies) => judged(RULES, call, usage, policies),
+  differences: (from, to) => differences(checked(from), checked(to)),
+  opens: (document, vendor, operation) => opens(checked(document), vendor, operation),
 }
+
+/** A document that was parsed before. It is asked about once an operation, and checked once. */
+function checked(document: unknown): PolicyDocument {
+  const known = documents.get(document as object)
+  if (known !== undefined) return known
+  const found = checkDocument(document)
+  assert(found.ok, 'the document was parsed before')
+  documents.set(document as object, found.value)
+  return found.value
+}
+const documents = new WeakMap<object, PolicyDocument>()
 
 const ALLOWED: Decision = Object.freeze({ verdict: 'allow', denial: null })
 

@@ -29,29 +29,53 @@ export function glob(pattern: string): Matcher {
 /** Whether some text matches both patterns. */
 export function overlap(a: string, b: string): boolean {
   // row[j]: whether the first i characters of a and the first j of b can stand for the same text. A star may stand
-  // for nothing or swallow whatever the other side has next.
-  let row = Array.from({ length: b.length + 1 }, (_, j) => b.slice(0, j) === '*'.repeat(j))
+  // for nothing or swallow whatever the other side has next. In bytes, because agents write patterns too: every call
+  // over a denied route's aliases walks these rows.
+  let row = new Uint8Array(b.length + 1)
+  let next = new Uint8Array(b.length + 1)
+  row[0] = 1
+  for (let j = 0; j < b.length && b[j] === '*'; j++) row[j + 1] = 1
   for (let i = 0; i < a.length; i++) {
-    const next = [row[0]! && a[i] === '*']
+    const letter = a.charCodeAt(i)
+    next[0] = letter === STAR ? row[0]! : 0
     for (let j = 0; j < b.length; j++) {
-      next.push(a[i] === '*' || b[j] === '*' ? row[j + 1]! || next[j]! : row[j]! && a[i] === b[j])
+      const other = b.charCodeAt(j)
+      next[j + 1] = letter === STAR || other === STAR ? row[j + 1]! | next[j]! : letter === other ? row[j]! : 0
     }
-    row = next
+    ;[row, next] = [next, row]
   }
-  return row[b.length]!
+  return row[b.length] === 1
 }
+const STAR = '*'.charCodeAt(0)
 
 /** Tests `METHOD path` against patterns of that form, whose method may be `*`. */
 export function endpointMatcher(patterns: readonly string[]): (endpoint: string) => boolean {
   const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')))
-  const anyMethod = patterns.filter((pattern) => pattern.startsWith('* ')).map((pattern) => glob(pattern.slice(2)))
-  const wild = patterns
-    .filter((pattern) => pattern.includes('*') && !pattern.startsWith('* '))
-    .map((pattern) => glob(pattern))
-  return (endpoint) => {
-    if (exact.has(endpoint)) return true
-    const path = endpoint.indexOf(' ') + 1
-    return anyMethod.some((matches) => matches(endpoint, path)) || wild.some((matches) => matches(endpoint))
+  const anyMethod = anyOf(patterns.filter((pattern) => pattern.startsWith('* ')).map((pattern) => pattern.slice(2)))
+  const wild = anyOf(patterns.filter((pattern) => pattern.includes('*') && !pattern.startsWith('* ')))
+  return (endpoint) => exact.has(endpoint) || anyMethod(endpoint, endpoint.indexOf(' ') + 1) || wild(endpoint)
+}
+
+/**
+ * Whether any of the patterns matches. They are kept by their whole segments before the first star, so that an endpoint is
+ * held against those that begin like it, and not against hundreds.
+ */
+function anyOf(patterns: readonly string[]): Matcher {
+  const known = new Map<string, Matcher[]>()
+  for (const pattern of patterns) {
+    const fixed = pattern.split('*')[0]!
+    const segments = fixed.slice(0, fixed.lastIndexOf('/') + 1)
+    const like = known.get(segments)
+    if (like === undefined) known.set(segments, [glob(pattern)])
+    else like.push(glob(pattern))
+  }
+  if (known.size === 0) return () => false
+  return (text, from = 0) => {
+    for (let end = from; ;) {
+      if (known.get(text.slice(from, end))?.some((matches) => matches(text, from)) === true) return true
+      end = text.indexOf('/', end) + 1
+      if (end === 0) return false
+    }
   }
 }
 
@@ -60,20 +84,35 @@ export function endpointMatcher(patterns: readonly string[]): (endpoint: string)
  * of it would: what may be a denied route is one.
  */
 export function denyMatcher(patterns: readonly string[]): (endpoint: string) => boolean {
+  if (patterns.length === 0) return () => false
   const matches = endpointMatcher(patterns)
+  // Aliases come again and again with the same places open.
+  const known = new Map<string, boolean>()
   return (endpoint) => {
-    if (patterns.length === 0) return false
     if (matches(endpoint)) return true
     if (!endpoint.includes('{')) return false
-    const open = endpoint.replace(/\{[^{}]*\}/g, '*')
-    return patterns.some((pattern) => overlapsEndpoint(pattern, open))
+    let denied = known.get(endpoint)
+    if (denied === undefined) {
+      const open = endpoint.replace(/\{[^{}]*\}/g, '*')
+      denied = patterns.some((pattern) => overlapsEndpoint(pattern, open))
+      if (known.size >= KNOWN_MAX) known.clear()
+      known.set(endpoint, denied)
+    }
+    return denied
   }
 }
+const KNOWN_MAX = 256
 
 const overlapsEndpoint = (pattern: string, endpoint: string): boolean =>
   pattern.startsWith('* ')
-    ? overlap(pattern.slice(2), endpoint.slice(endpoint.indexOf(' ') + 1))
-    : overlap(pattern, endpoint)
+    ? mayOverlap(pattern.slice(2), endpoint.slice(endpoint.indexOf(' ') + 1))
+    : mayOverlap(pattern, endpoint)
+
+/** What begins otherwise overlaps nowhere, which is cheap to see. */
+function mayOverlap(a: string, b: string): boolean {
+  const [start, other] = [a.split('*', 1)[0]!, b.split('*', 1)[0]!]
+  return (start.startsWith(other) || other.startsWith(start)) && overlap(a, b)
+}
 
 /** One plain address. A list, a display name or a second @ would let the end of the text speak for all of it. */
 const MAILBOX = /^[^\s,;<>"()@\\]+@[^\s,;<>"()@\\]+$/

@@ -2,8 +2,13 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { receiversIn, signingKeyIn, type Receiver } from './alerts/receivers.js'
+import { NO_FILE, readConfigurationFile } from './configuration-file.js'
 import { Secret } from './custody/secret.js'
+import { oidcIn, type OidcSettings } from './dashboard/oidc-settings.js'
+import { secretSettings } from './secrets/configuration.js'
+import type { SecretSettings } from './secrets/settings.js'
 import type { Collector } from './traces.js'
+import { Reachable } from './wire/reachable.js'
 
 /** What the operator chose, checked as a whole and frozen. */
 export interface Config {
@@ -28,6 +33,8 @@ export interface Config {
   readonly drainMs: number
   /** Where signed checkpoints of the audit trail are written: a file, or `-` for standard output. */
   readonly checkpoints: string
+  /** Hosts and networks that vendors by configuration may be at although they are private; nothing else can open them. */
+  readonly allowPrivateUpstreams: readonly string[]
   /** Between two reconciliations with the vendors' own records; 0: only when asked. */
   readonly reconcileMs: number
   /** Ids of operations whose hard refusal is lifted. Policies must still allow and permit them. */
@@ -36,16 +43,25 @@ export interface Config {
   readonly alertReceivers: readonly Receiver[]
   /** What alerts are signed with (Standard Webhooks); null where every receiver is Slack. */
   readonly alertKey: Secret | null
-  /** Opens /metrics and nothing else; null: only the admin token does. */
+  /** Opens /metrics and nothing else; null: what opens the admin port does. */
   readonly metricsToken: Secret | null
+  /** Who vouches for people at the dashboard; null: they show a token. */
+  readonly oidc: OidcSettings | null
   /** Where spans of calls go; null: there are none. */
   readonly collector: Collector | null
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+  /** Secrets of vendors that are kept elsewhere, and which of them the API may refer to. */
+  readonly secretSettings: SecretSettings
   /** Where secrets come from; read once at start by custody. */
   readonly secrets: Readonly<Partial<Record<SecretName, string>>>
 }
 type SecretName =
-  'SPENDGATE_ADMIN_TOKEN' | 'SPENDGATE_ADMIN_TOKEN_FILE' | 'SPENDGATE_MASTER_KEY' | 'SPENDGATE_MASTER_KEY_FILE'
+  | 'SPENDGATE_ADMIN_TOKEN'
+  | 'SPENDGATE_ADMIN_TOKEN_FILE'
+  | 'SPENDGATE_MASTER_KEY'
+  | 'SPENDGATE_MASTER_KEY_FILE'
+  | 'SPENDGATE_MASTER_KEY_KEYCHAIN'
+  | 'SPENDGATE_MASTER_KEY_COMMAND'
 
 /** Everything wrong with the configuration, in one message. */
 export class ConfigFault extends Error {
@@ -72,9 +88,12 @@ export const SETTINGS = [
   'resend-upstream',
   'stripe-mcp-upstream',
   'upstream-timeout-ms',
+  'allow-private-upstreams',
   'allow-network-filesystem',
   'drain-ms',
   'checkpoints',
+  'config',
+  'secret-refs',
   'reconcile-ms',
   'unlock',
   'log-level',
@@ -124,6 +143,8 @@ export function readConfig(
   if (!LOG_LEVELS.includes(logLevel as (typeof LOG_LEVELS)[number]))
     faults.push(`SPENDGATE_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not «${logLevel}».`)
   const dataDir = dataDirOf(env, value('data-dir'))
+  const configFile = value('config')
+  const file = configFile ? readConfigurationFile(resolve(configFile), faults) : NO_FILE
   const checkpoints = value('checkpoints') ?? 'checkpoints.ndjson'
   const config: Config = {
     host: value('host') ?? '127.0.0.1',
@@ -137,6 +158,7 @@ export function readConfig(
     checkpoints: checkpoints === '-' ? '-' : resolve(dataDir, checkpoints),
     upstreams,
     upstreamTimeoutMs: whole('upstream-timeout-ms', 60_000, 1, 600_000),
+    allowPrivateUpstreams: privateUpstreams(names('allow-private-upstreams'), file.allowPrivateUpstreams, faults),
     unlock: names('unlock'),
     databaseUrl: env.DATABASE_URL || null,
     allowNetworkFilesystem: yes(value('allow-network-filesystem')),
@@ -145,13 +167,22 @@ export function readConfig(
     alertReceivers,
     alertKey,
     metricsToken: readMetricsToken(env, faults),
+    oidc: oidcIn(
+      env,
+      confided(env, 'SPENDGATE_OIDC_CLIENT_SECRET', faults),
+      new Set([adminHost, ...names('admin-host-names')]),
+      faults,
+    ),
     collector: readCollector(env, faults),
     logLevel: logLevel as Config['logLevel'],
+    secretSettings: secretSettings(env, names('secret-refs'), file, faults),
     secrets: Object.freeze({
       ...pick(env, 'SPENDGATE_ADMIN_TOKEN'),
       ...pick(env, 'SPENDGATE_ADMIN_TOKEN_FILE'),
       ...pick(env, 'SPENDGATE_MASTER_KEY'),
       ...pick(env, 'SPENDGATE_MASTER_KEY_FILE'),
+      ...pick(env, 'SPENDGATE_MASTER_KEY_KEYCHAIN'),
+      ...pick(env, 'SPENDGATE_MASTER_KEY_COMMAND'),
     }),
   }
   if (config.port !== 0 && config.port === config.adminPort && config.host === config.adminHost) {
@@ -180,7 +211,8 @@ const pick = (
 ): Partial<Record<SecretName, string>> => (env[name] ? { [name]: env[name] } : {})
 
 type Env = Readonly<Record<string, string | undefined>>
-type Confided = 'SPENDGATE_ALERT_URLS' | 'SPENDGATE_ALERT_SECRET' | 'SPENDGATE_METRICS_TOKEN'
+type Confided =
+  'SPENDGATE_ALERT_URLS' | 'SPENDGATE_ALERT_SECRET' | 'SPENDGATE_METRICS_TOKEN' | 'SPENDGATE_OIDC_CLIENT_SECRET'
 
 /** What may hold a secret: no flag takes it, and a file may (`…_FILE`). */
 function confided(env: Env, name: Confided, faults: string[]): string | null {
@@ -236,6 +268,21 @@ function readCollector(env: Env, faults: string[]): Collector | null {
     else headers.push(name.toLowerCase(), decodeURIComponent(value!))
   }
   return { url: `${url.href.replace(/\/$/, '')}/v1/traces`, headers }
+}
+
+/** Whoever starts the server names them: the setting, and beside it the configuration file. */
+function privateUpstreams(named: readonly string[], inFile: readonly string[], faults: string[]): readonly string[] {
+  const entries = [...named, ...inFile].map((entry) =>
+    entry
+      .toLowerCase()
+      .replace(/^https?:\/\//, '')
+      .replace(/\/$/, ''),
+  )
+  for (const entry of entries) {
+    const fault = Reachable.entryFault(entry)
+    if (fault !== null) faults.push(`SPENDGATE_ALLOW_PRIVATE_UPSTREAMS ${fault}`)
+  }
+  return entries.filter((entry) => Reachable.entryFault(entry) === null)
 }
 
 function upstreamFault(text: string): string | null {

@@ -104,7 +104,7 @@ export function chooseVendor(
       runtime,
       fault: { code: 'vendor_not_granted', message: `This key has no credential for ${chosen}. Do not retry.` },
     }
-  return { runtime, fault: null }
+  return { runtime, fault: engine.credentials.unavailable(caller.key, chosen) }
 }
 
 /** The vendor whose shape a refusal without a known key takes. */

@@ -6,9 +6,8 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { judge } from '../policies/index.js'
-import { priceSyncs, vendors } from '../vendors/index.js'
+import { configured, priceSyncs, vendors } from '../vendors/index.js'
 import type { AdminDeps } from './admin/deps.js'
-import { exposureOf } from './admin/pending.js'
 import { createAdmin } from './admin/server.js'
 import { Alerts } from './alerts/index.js'
 import { archiver } from './audit/archive.js'
@@ -17,6 +16,7 @@ import { Growth } from './audit/growth.js'
 import { Notary } from './audit/notary.js'
 import { carriedBudgets } from './carried.js'
 import { SystemClock } from './clock.js'
+import type { Clock } from './contracts/clock.js'
 import { ConfigFault, type Config } from './config.js'
 import { caFile } from './connect/ca-file.js'
 import { Tunnels } from './connect/proxy.js'
@@ -24,11 +24,15 @@ import type { Secret } from './custody/secret.js'
 import { CustodyFault, loadAdminToken, loadMasterKey, type AdminToken } from './custody/master-key.js'
 import { Vault } from './custody/seal.js'
 import { Door } from './dashboard/door.js'
+import { RETURN_PATH } from './dashboard/oidc-settings.js'
 import { Credentials, runtimeOf, Standings, type Engine, type VendorRuntime } from './engine.js'
+import { exposureOf } from './exposure/index.js'
 import { Readings } from './gauges.js'
 import { internalSecrets } from './internal-secrets.js'
+import { KnownVendors } from './known-vendors.js'
 import { publicKeysOf } from './ledger/checkpoints.js'
 import { openLedger } from './ledger/open-ledger.js'
+import { Operators } from './ledger/operators.js'
 import { logger, type Log } from './log.js'
 import { Metrics } from './metrics.js'
 import { operatorReads } from './operator-reads.js'
@@ -38,11 +42,18 @@ import { Reconciler, type Report, type Wish } from './reconcile/index.js'
 import { movementsStep } from './reconcile/movements.js'
 import { reachOf } from './reconcile/reach.js'
 import { Worker } from './reconcile/worker.js'
+import { Backends } from './secrets/backends.js'
+import { Keeper } from './secrets/keeper.js'
+import { RenewingUpstream } from './secrets/renewing.js'
+import { Reversals } from './reversal/index.js'
+import type { Fixtures, Tested } from './rehearsal/fixtures.js'
+import { Rehearsal } from './rehearsal/index.js'
+import { leastKeys, type LeastKey } from './rehearsal/least-keys.js'
 import { standstill } from './standstill.js'
 import { agentListener } from './surfaces/rest.js'
 import { Tables } from './tables.js'
 import { Traces } from './traces.js'
-import { Upstream } from './wire/upstream.js'
+import { Reachable } from './wire/reachable.js'
 
 /** A server that answers. */
 export interface Running {
@@ -96,35 +107,45 @@ export async function startServer(config: Config, own = new SystemClock(), alone
     const vault = new Vault(master.key)
     const secrets = await internalSecrets(ledger, vault)
 
-    const runtimes = new Map(
-      vendors.map((vendor): [string, VendorRuntime] => [
-        vendor.name,
-        runtimeOf(
-          vendor,
-          config.upstreams.get(vendor.name) ?? null,
-          config.upstreams.get(`${vendor.name}-mcp`) ?? null,
-        ),
-      ]),
-    )
+    const catalogued = vendors.map((vendor): [string, VendorRuntime] => [
+      vendor.name,
+      runtimeOf(vendor, config.upstreams.get(vendor.name) ?? null, config.upstreams.get(`${vendor.name}-mcp`) ?? null),
+    ])
+    const runtimes = new KnownVendors(catalogued, ledger, configured)
+    const reachable = new Reachable(config.allowPrivateUpstreams)
     const tables = new Tables(ledger, vendors, clock, log)
-    opened.onAdopted?.(() => tables.reload())
+    const keeper = new Keeper({
+      ledger,
+      vault,
+      backends: new Backends(config.secretSettings, clock),
+      settings: config.secretSettings,
+      vendor: (name) => runtimes.forCredential(name),
+      addressFault: (address) => reachable.faultNow(address),
+      clock,
+      log,
+    })
+    opened.onAdopted?.(() => {
+      tables.reload()
+      void keeper.look()
+    })
     const traces =
       config.collector === null
         ? undefined
         : new Traces({ collector: config.collector, version: packageVersion(), clock, metrics, log })
+    // Where a person can open it: a listener on all addresses is reached by one of its names.
+    const adminAddress = (): string =>
+      urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')
     const engine: Engine = {
       ledger,
       judge,
       vendors: runtimes,
       ...secrets,
-      credentials: new Credentials(ledger, vault, runtimes, clock),
+      credentials: new Credentials(ledger, vault, runtimes, clock, keeper),
       standings: new Standings(ledger, judge),
-      upstream: new Upstream({ timeoutMs: config.upstreamTimeoutMs, clock }),
+      upstream: new RenewingUpstream({ timeoutMs: config.upstreamTimeoutMs, clock, reachable }),
       tables,
       unlocked,
-      // Where a person can open it: a listener on all addresses is reached by one of its names.
-      approvalLink: (id) =>
-        `${urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')}/approvals/${id}`,
+      approvalLink: (id) => `${adminAddress()}/approvals/${id}`,
       clock,
       metrics,
       ...(traces && { traces }),
@@ -152,15 +173,20 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       },
       {
         ...(opened.turn ? { lease: () => opened.turn!('reconcile', RECONCILE_TURN_MS) } : {}),
-        movements: movementsStep(engine, (record) => reachOf(record, { ...engine, vault })),
+        movements: movementsStep(engine, (record) => reachOf(record, engine)),
       },
     )
+    let reconciled: { readonly at: number; readonly report: Report } | null = null
     const watched = {
       run: async (wish: Wish): Promise<Report | null> => {
         const report = await reconciler.run(wish)
-        if (report !== null && wish.pricesOnly !== true) readings.reconciled(report)
+        if (report !== null && wish.pricesOnly !== true) {
+          readings.reconciled(report)
+          reconciled = { at: clock.now(), report }
+        }
         return report
       },
+      last: () => reconciled,
       progress: () => reconciler.progress(),
       stop: () => reconciler.stop(),
     }
@@ -191,9 +217,19 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       judge,
       vault,
       digest: secrets.digest,
-      vendors,
+      get vendors() {
+        return [...runtimes.values()].map(({ vendor }) => vendor)
+      },
+      configured: {
+        vendor: (name) => runtimes.forCredential(name),
+        fault: (address) => reachable.faultNow(address),
+      },
       clock,
       adminToken,
+      operators: new Operators(ledger, secrets.digest, clock),
+      ...(config.oidc && {
+        oidc: { settings: config.oidc, redirectUri: () => config.oidc!.redirectUri ?? adminAddress() + RETURN_PATH },
+      }),
       door,
       allowedHosts: [config.adminHost, ...config.adminHostNames],
       version: packageVersion(),
@@ -212,10 +248,13 @@ export async function startServer(config: Config, own = new SystemClock(), alone
           ...(await readings.read()),
         }),
       ...(config.metricsToken && { metricsToken: tokenCheck(config.metricsToken) }),
-      carryOver: (oldId, newId) => ledger.carryOver(oldId, carriedBudgets(engine, newId), 'admin'),
+      carryOver: (oldId, newId, actor) => ledger.carryOver(oldId, carriedBudgets(engine, newId), actor),
       onTablesChanged: () => tables.reload(),
       reach: engine,
+      rehearsal: new Rehearsal(engine),
+      keeper,
       reconciler: watched,
+      reversals: new Reversals({ ...engine, vault }),
       priceSyncs: {
         twilio: (record, wish) =>
           priceSyncs.twilio({
@@ -229,6 +268,7 @@ export async function startServer(config: Config, own = new SystemClock(), alone
         subject: secrets.subject,
       },
       backupDir: config.dataDir,
+      onAction: (actor, what) => log('info', 'admin_action', { actor, what }),
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
     }
     const admin = createAdmin(deps)
@@ -253,6 +293,7 @@ export async function startServer(config: Config, own = new SystemClock(), alone
         ? createHttp(adminListener)
         : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
     const connectServer = tunnels?.proxy(agentServer) ?? null
+    await keeper.ready()
     await listen(agentServer, config.port, config.host)
     try {
       await listen(adminServer, config.adminPort, config.adminHost)
@@ -273,6 +314,7 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       ...(connectUrl ? { connect: connectUrl } : {}),
     })
 
+    keeper.start()
     worker.start()
     notary.start()
     readings.start()
@@ -302,14 +344,14 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       await traces?.stop(LAST_WORDS_MS)
       await alerts?.stop(LAST_WORDS_MS)
       await notary.stop()
+      await keeper.stop()
       await ledger.close()
       log('info', 'stopped', {})
     }
     return {
       agentUrl: urlOf(agentServer, config.host, 'http'),
       adminUrl: urlOf(adminServer, config.adminHost, config.tls ? 'https' : 'http'),
-      signInUrl: () =>
-        `${urlOf(adminServer, config.adminHostNames[0] ?? config.adminHost, config.tls ? 'https' : 'http')}/dashboard/sign-in?token=${door.newLink()}`,
+      signInUrl: () => `${adminAddress()}/dashboard/sign-in?token=${door.newLink()}`,
       connectUrl,
       notices,
       stop: () => (stopped ??= stop()),
@@ -381,6 +423,21 @@ function tokenCheck(token: Secret): { check(presented: string): boolean } {
 
 /** Reads a policy document as the server would, for `spendgate policy check`. */
 export const checkPolicy = (text: string, file: string): ReturnType<typeof judge.parse> => judge.parse(text, file)
+
+/** Judges requests by a document, for `spendgate policy test`: no server, no rates but USD, and the prices that are shipped. */
+export async function testPolicy(document: unknown, fixtures: Fixtures, clock: Clock): Promise<readonly Tested[]> {
+  const { runFixtures } = await import('./rehearsal/fixtures.js')
+  const runtimes = new Map(vendors.map((vendor) => [vendor.name, runtimeOf(vendor, null)]))
+  const means = { judge, vendors: runtimes, clock, unlocked: new Set<string>(), setting: () => undefined }
+  return runFixtures({ document, version: 0 }, fixtures, means)
+}
+
+/** What a document says otherwise than another, for `spendgate policy diff`. */
+export const differencesBetween = (from: unknown, to: unknown): ReturnType<typeof judge.differences> =>
+  judge.differences(from, to)
+
+/** The smallest vendor keys a document needs, for `spendgate policy permissions`. */
+export const keysNeeded = (document: unknown): readonly LeastKey[] => leastKeys(document, judge, vendors)
 
 /** @throws ConfigFault for an id that no catalogue has: a misspelt exception must not be thought to stand */
 function unlockedIn({ unlock }: Config): ReadonlySet<string> {

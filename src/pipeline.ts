@@ -17,6 +17,7 @@ import { callHostedTool } from './wire/hosted-tool.js'
 import { isVendorId } from './vendor-id.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
 import { rewritten, type Rewriting } from './wire/reply.js'
+import type { Scrubber } from './wire/scrub.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
 
 /** Filled in as more of the call becomes known. */
@@ -75,7 +76,7 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? engine.upstream.send(outgoing, gate)
     : callHostedTool(hostedTool, outgoing, gate, engine))
   trace?.next()
-  const settlement = settlementOf(result, runtime, match, question, explanation, draft)
+  const settlement = scrubbed(settlementOf(result, runtime, match, question, explanation, draft), credential.scrubber)
   ledger.settle(admission.callId, settlement.outcome === 'assumed' ? { ...settlement, ...kept() } : settlement)
   counted(admission, draft, settlement.outcome, engine)
   replied(result, vendor.name, engine)
@@ -406,6 +407,13 @@ function accounted(operation: Operation, quote: Quote): Quote {
   return { basis: 'unpriceable', why: `What ${operation.id} costs with these parameters is not known.` }
 }
 
+/** A vendor may say again what it was sent. A row may not. */
+export function scrubbed(settlement: Settlement, scrubber: Pick<Scrubber, 'text'>): Settlement {
+  const { requestId } = settlement
+  const clean = requestId === null ? null : scrubber.text(requestId)
+  return clean === requestId ? settlement : { ...settlement, requestId: clean }
+}
+
 /** What the vendor's answer, or its absence, means for the money. When in doubt it counts as spent. */
 export function settlementOf(
   result: UpstreamReply | UpstreamFault | Withheld<Denial>,
@@ -433,7 +441,7 @@ export function settlementOf(
   const settled = { outcome: 'settled' as const, ...settleAmount(explanation.settle), ...seen }
   if (operation.outcome === undefined && nothingAtStake) return settled
   const reply = encoded(result) ? null : result.status === 204 ? {} : parseObject(result.body)
-  if (reply === null) return { outcome: doubt, ...seen }
+  if (reply === null) return operation.opaque === true && !encoded(result) ? settled : { outcome: doubt, ...seen }
   if (operation.outcome === undefined) return settled
   const booked = bookedBy(operation, reply, question, explanation)
   return booked === null ? { outcome: doubt, ...seen } : { outcome: 'settled', ...booked, ...seen }
@@ -536,7 +544,7 @@ function answer(
   known: boolean,
   runtime: VendorRuntime,
   admission: Admission,
-  scrubber: { body(body: Buffer): Buffer; text(text: string): string },
+  scrubber: Pick<Scrubber, 'body' | 'text'>,
   idempotent: boolean,
   engine: Engine,
   rewriting: Rewriting,

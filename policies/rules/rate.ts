@@ -1,20 +1,38 @@
-import { perPolicy, titled } from './rule.js'
+import type { Policy, Usage } from '../../src/contracts/policy.js'
+import { titled } from './rule.js'
+import type { Spoken, SpokenRule } from './rule.js'
 
 const WINDOW_MS = 60_000
 
 /**
- * Calls in any 60 seconds. Keys and policies do not pair up one to one (keys may share a policy), so each policy is
- * held against the fullest count of the key and its ancestors: that can refuse early under a key whose siblings are
- * busy, and never lets one call too many through.
+ * Calls in any 60 seconds. Each policy is held against the count of its own key, in which its children's calls stand
+ * too: a token that may make 30 calls a minute makes 30, however busy its parent is. Where one policy speaks for several
+ * keys it is held against the fullest of them, which is the topmost.
  */
-export const rate = perPolicy('rate', (_call, policy, usage) => {
-  if (usage.rateCounted || policy.perMinute === null) return null
+export const rate: SpokenRule = {
+  name: 'rate',
+  check(_call, usage, policies) {
+    if (usage.rateCounted) return null
+    const paired = policies.length === usage.rate.length
+    let observed: Spoken | null = null
+    for (const [place, policy] of policies.entries()) {
+      const denial = limited(policy, paired ? [usage.rate[place]!] : usage.rate, usage.nowMs)
+      if (denial === null) continue
+      if (policy.enforce) return denial
+      observed ??= denial
+    }
+    return observed
+  },
+}
+
+function limited(policy: Policy, counts: Usage['rate'], nowMs: number): Spoken | null {
+  if (policy.perMinute === null) return null
   let waitMs = 0
   let fullest = 0
-  for (const { count, oldestAt } of usage.rate) {
+  for (const { count, oldestAt } of counts) {
     if (count < policy.perMinute) continue
     fullest = Math.max(fullest, count)
-    waitMs = Math.max(waitMs, oldestAt + WINDOW_MS - usage.nowMs)
+    waitMs = Math.max(waitMs, oldestAt + WINDOW_MS - nowMs)
   }
   if (fullest === 0) return null
   const retryAfterS = Math.max(1, Math.ceil(waitMs / 1_000))
@@ -26,4 +44,4 @@ export const rate = perPolicy('rate', (_call, policy, usage) => {
     retryAfterS,
     policy,
   }
-})
+}

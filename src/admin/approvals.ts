@@ -1,5 +1,6 @@
+import type { ApprovalRow } from '../contracts/ledger.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR } from './issue.js'
+import { knownAs } from './operators.js'
 import { pageOf } from './paging.js'
 import { notFound } from './problem.js'
 import { route } from './route.js'
@@ -8,26 +9,31 @@ import { approvalDecision, approvalList, approvalReply, approvalsQuery } from '.
 import { approvalView } from './views.js'
 
 /** What agents ask the operator, and what the operator says. */
-export function approvalRoutes({ ledger }: AdminDeps): Route[] {
+export function approvalRoutes(deps: AdminDeps): Route[] {
+  const { ledger } = deps
+  const view = (row: ApprovalRow): object =>
+    approvalView({ ...row, decidedBy: row.decidedBy && knownAs(deps, row.decidedBy) })
   const deciding = (verb: 'approve' | 'deny', decision: 'approved' | 'denied', summary: string): Route =>
     route({
       method: 'post',
       path: `/admin/v1/approvals/{id}/${verb}`,
+      needs: 'approver',
       summary,
       body: approvalDecision,
       reads: 'optional',
       status: 200,
       reply: approvalReply,
-      run: async ({ param, body }) => {
-        const row = await ledger.decideApproval(param('id'), decision, body.reason ?? null, ACTOR)
+      run: async ({ param, body, actor }) => {
+        const row = await ledger.decideApproval(param('id'), decision, body.reason ?? null, actor)
         if (row === null) throw notFound('approval')
-        return approvalView(row)
+        return view(row)
       },
     })
   return [
     route({
       method: 'get',
       path: '/admin/v1/approvals',
+      needs: 'viewer',
       summary: 'Requests for approval, newest first',
       query: approvalsQuery,
       status: 200,
@@ -36,19 +42,20 @@ export function approvalRoutes({ ledger }: AdminDeps): Route[] {
         const { state, key } = query
         const filter = { ...(state === undefined ? {} : { state }), ...(key === undefined ? {} : { key }) }
         const page = await ledger.approvals(filter, pageOf(query))
-        return { approvals: page.rows.map(approvalView), next_cursor: page.next }
+        return { approvals: page.rows.map(view), next_cursor: page.next }
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/approvals/{id}',
+      needs: 'viewer',
       summary: 'One request for approval',
       status: 200,
       reply: approvalReply,
       run: async ({ param }) => {
         const row = await ledger.approval(param('id'))
         if (row === null) throw notFound('approval')
-        return approvalView(row)
+        return view(row)
       },
     }),
     deciding('approve', 'approved', 'Let the very same request through once'),

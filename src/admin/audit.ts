@@ -29,15 +29,17 @@ export function auditRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/audit/export',
+      needs: 'viewer',
       summary: 'Every entry with its hash, oldest first: one JSON object a line, or a table',
       query: exportQuery,
       status: 200,
       replyType: 'application/x-ndjson',
-      run: ({ query }) => auditExport(ledger, query),
+      run: ({ query, stillAllowed }) => auditExport(ledger, query, stillAllowed),
     }),
     route({
       method: 'get',
       path: '/admin/v1/audit/checkpoints',
+      needs: 'viewer',
       summary: 'Where the chain stood and when, signed, oldest first',
       query: pageQuery,
       status: 200,
@@ -53,6 +55,7 @@ export function auditRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/audit/public-key',
+      needs: 'viewer',
       summary: 'The keys that checkpoints were signed with, the public halves',
       status: 200,
       reply: publicKeysReply,
@@ -67,6 +70,7 @@ export function auditRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/audit/verify',
+      needs: 'viewer',
       summary: 'Whether the chain holds and every table follows from it',
       status: 200,
       reply: verifyReply,
@@ -93,13 +97,19 @@ export function auditRoutes(deps: AdminDeps): Route[] {
   ]
 }
 
-/** The entries of a span of time as a file, written as it is read. */
+/**
+ * The entries of a span of time as a file, written as it is read.
+ *
+ * @param stillAllowed asked before each page: who was revoked meanwhile gets no more, and a last line that says so
+ */
 export async function auditExport(
   ledger: Ledger,
   wish: { readonly format: 'ndjson' | 'csv'; readonly from?: string | undefined; readonly to?: string | undefined },
+  stillAllowed: () => boolean,
 ): Promise<Response> {
   const form = FORMS[wish.format]
-  return new Response(new ReadableStream(exportOf(ledger, form, await rangeOf(ledger, wish)), { highWaterMark: 1 }), {
+  const source = exportOf(ledger, form, await rangeOf(ledger, wish), stillAllowed)
+  return new Response(new ReadableStream(source, { highWaterMark: 1 }), {
     headers: {
       'content-type': form.type,
       'content-disposition': `attachment; filename="spendgate-audit.${wish.format}"`,
@@ -146,7 +156,15 @@ async function rangeOf(
   return { after: low, from, to }
 }
 
-function exportOf(ledger: Ledger, { head, line }: Form, { after, from, to }: Range): UnderlyingSource<Uint8Array> {
+/** No entry, so that a file that broke off cannot be taken for the whole. */
+const BROKEN_OFF = 'Broken off: the token or session that asked for this has ended.\n'
+
+function exportOf(
+  ledger: Ledger,
+  { head, line }: Form,
+  { after, from, to }: Range,
+  stillAllowed: () => boolean,
+): UnderlyingSource<Uint8Array> {
   const encoder = new TextEncoder()
   return {
     start(controller) {
@@ -156,6 +174,10 @@ function exportOf(ledger: Ledger, { head, line }: Form, { after, from, to }: Ran
       // A page may hold nothing of the range: then the next one is read, or nobody would ask again.
       for (;;) {
         const entries = await ledger.entries(after, ENTRIES_A_PAGE)
+        if (!stillAllowed()) {
+          controller.enqueue(encoder.encode(BROKEN_OFF))
+          return controller.close()
+        }
         after = entries.at(-1)?.seq ?? after
         const found = entries.filter(({ at }) => at >= from && at < to)
         if (found.length > 0) controller.enqueue(encoder.encode(found.map(line).join('')))

@@ -1,8 +1,9 @@
 import type { CredentialRecord } from '../contracts/ledger.js'
 import type { CredentialFacts, SecretParts, Vendor } from '../contracts/vendor.js'
 import { newId } from '../custody/base62.js'
+import { keptSettings, namedParts, settingsOf, vendorFor } from './credential-bindings.js'
+import { asConfided, confided, placeOf, refreshed, refuseConfigured, type Confided } from './credential-references.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR } from './issue.js'
 import { pageIn } from './paging.js'
 import { conflict, invalid, notFound } from './problem.js'
 import { route } from './route.js'
@@ -14,6 +15,7 @@ import { credentialView } from './views.js'
 export function credentialRoutes(deps: AdminDeps): Route[] {
   const { ledger, vault, clock } = deps
   const vendorNamed = (name: string): Vendor | undefined => deps.vendors.find((vendor) => vendor.name === name)
+  const view = (record: CredentialRecord): object => credentialView(record, placeOf(record, deps.keeper))
   const recordOf = (id: string): CredentialRecord => ledger.credential(id) ?? notThere()
 
   return [
@@ -24,19 +26,17 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
       body: newCredential,
       status: 201,
       reply: credentialReply,
-      run: async ({ body }) => {
-        const vendor = vendorNamed(body.vendor)
-        if (!vendor)
-          throw invalid(
-            'vendor',
-            `There is no such vendor. Vendors: ${deps.vendors.map((each) => each.name).join(', ')}.`,
-          )
-        const facts = factsOf(vendor, body.secret)
+      run: async ({ body, actor }) => {
+        const vendor = vendorFor(deps, body.vendor)
         if (ledger.credentials().some((record) => record.vendor === vendor.name && record.name === body.name)) {
           throw conflict(
             `A credential named ${body.name} for ${vendor.name} exists. Rotate it, or choose another name.`,
           )
         }
+        const settings = await settingsOf(deps, vendor, body)
+        const asked = { ...body, secret: namedParts(vendor, body) }
+        const { parts, sealed } = await confided(asked, vendor, deps.keeper, settings)
+        const facts = factsOf(vendor, parts)
         const id = newId('cred')
         const record: CredentialRecord = {
           id,
@@ -45,49 +45,59 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
           account: facts.account,
           test: facts.test,
           apiVersion: apiVersionOf(vendor, body.api_version),
-          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, body.secret)),
+          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, parts)),
           last4: facts.last4,
-          sealed: vault.seal({ id, vendor: vendor.name }, body.secret),
+          sealed: vault.seal({ id, vendor: vendor.name }, sealed),
           createdAt: clock.now(),
           rotatedAt: null,
         }
-        await ledger.putCredential(record, 'credential.added', ACTOR)
-        return credentialView(record)
+        if (parts !== sealed) deps.keeper?.keep(record, parts)
+        await ledger.putCredential(record, 'credential.added', actor)
+        return view(record)
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/credentials',
+      needs: 'viewer',
       summary: 'List credentials, without their secrets',
       query: pageQuery,
       status: 200,
       reply: credentialList,
       run: ({ query }) => {
         const page = pageIn(ledger.credentials(), query)
-        return { credentials: page.rows.map(credentialView), next_cursor: page.next }
+        return { credentials: page.rows.map(view), next_cursor: page.next }
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/credentials/{id}',
+      needs: 'viewer',
       summary: 'One credential, without its secret',
       status: 200,
       reply: credentialReply,
-      run: ({ param }) => credentialView(recordOf(param('id'))),
+      run: ({ param }) => view(recordOf(param('id'))),
     }),
     route({
       method: 'post',
       path: '/admin/v1/credentials/{id}/rotate',
-      summary: 'Replace the secret; vault keys stay as they are',
+      summary: 'Replace the secret, or ask for it again where it is kept; vault keys stay as they are',
       body: rotation,
+      reads: 'optional',
       status: 200,
       reply: credentialReply,
-      run: async ({ param, body }) => {
+      run: async ({ param, body, actor }) => {
         const old = recordOf(param('id'))
         const vendor = vendorNamed(old.vendor)
         if (!vendor) throw conflict(`The vendor ${old.vendor} of ${old.id} is not known to this spendgate.`)
-        const secret = rotated(vendor, vault.open({ id: old.id, vendor: old.vendor }, old.sealed), body.secret)
-        const facts = factsOf(vendor, secret)
+        if (body.secret === undefined && body.secret_ref === undefined && body.api_version === undefined)
+          return view(await refreshed(old, deps.keeper, actor))
+        refuseConfigured(old, deps.keeper)
+        const before = vault.open({ id: old.id, vendor: old.vendor }, old.sealed)
+        const asked = { ...body, secret: namedParts(vendor, body) }
+        const next = rotatedTo(vendor, asConfided(before), asked)
+        const { parts, sealed } = await confided(next, vendor, deps.keeper, keptSettings(vendor, before))
+        const facts = factsOf(vendor, parts)
         // Issued keys say which mode and account they are for, so neither can change under them.
         if (facts.test !== old.test)
           throw conflict(
@@ -100,13 +110,14 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
           ...old,
           account: facts.account,
           apiVersion: body.api_version === undefined ? old.apiVersion : apiVersionOf(vendor, body.api_version),
-          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, secret)),
+          fingerprint: vault.credentialFingerprint(ofTheKey(vendor, parts)),
           last4: facts.last4,
-          sealed: vault.seal({ id: old.id, vendor: old.vendor }, secret),
+          sealed: vault.seal({ id: old.id, vendor: old.vendor }, sealed),
           rotatedAt: clock.now(),
         }
-        await ledger.putCredential(record, 'credential.rotated', ACTOR)
-        return credentialView(record)
+        if (parts !== sealed) deps.keeper?.keep(record, parts)
+        await ledger.putCredential(record, 'credential.rotated', actor)
+        return view(record)
       },
     }),
     route({
@@ -114,9 +125,9 @@ export function credentialRoutes(deps: AdminDeps): Route[] {
       path: '/admin/v1/credentials/{id}',
       summary: 'Remove a credential that no living key needs',
       status: 204,
-      run: async ({ param }) => {
+      run: async ({ param, actor }) => {
         const record = recordOf(param('id'))
-        await ledger.removeCredential(record.id, ACTOR)
+        await ledger.removeCredential(record.id, actor)
       },
     }),
   ]
@@ -133,6 +144,15 @@ function apiVersionOf(vendor: Vendor, version: string | undefined): string {
   const fault = vendor.apiVersionFault ? vendor.apiVersionFault(version) : `${vendor.name} has no API versions to pin.`
   if (fault !== null) throw invalid('api_version', fault)
   return version
+}
+
+/** What is stored after a rotation: where the key is, or the key; whatever of the two is not spoken of stays. */
+function rotatedTo(vendor: Vendor, stored: Confided, given: Confided): Confided {
+  const names = Object.keys(given.secret ?? {})
+  const webhooksAlone = names.length > 0 && names.every((name) => name === vendor.movements?.webhooks?.part)
+  const keyStays = given.secret_ref === undefined && (given.secret === undefined || webhooksAlone)
+  const secret = keyStays ? { ...stored.secret, ...given.secret } : rotated(vendor, stored.secret!, given.secret ?? {})
+  return { secret, secret_ref: keyStays ? stored.secret_ref : given.secret_ref }
 }
 
 /** What signs webhooks is rotated apart from the key: whichever of the two is not given stays. */

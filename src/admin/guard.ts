@@ -1,14 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../contracts/clock.js'
+import type { Principal } from '../contracts/operator.js'
 import { mentionsVaultKey } from '../custody/keys.js'
+import type { Operators } from '../ledger/operators.js'
 import { Problem } from './problem.js'
 
 export interface GuardDeps {
   readonly clock: Clock
   readonly adminToken: { check(token: string): boolean }
+  /** Who may act beside the holder of the admin token. Absent: nobody. */
+  readonly operators?: Pick<Operators, 'byToken'>
   /** Host names under which the admin port is reached, beside the loopback names. Without ports. */
   readonly allowedHosts: readonly string[]
 }
+
+/** Who acted, in the ledger's entries, where it was whoever held the admin token. */
+export const ADMIN = 'admin'
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 const FAILURES_MAX = 5
@@ -31,28 +38,32 @@ export class Guard {
 
   /** Throws unless the request was meant for us: against DNS rebinding and requests made by other sites' pages. */
   checkOrigin(incoming: IncomingMessage): void {
-    const host = this.#hostOf(incoming)
-    if (host === null) {
-      throw new Problem(
-        'host_not_allowed',
-        'The Host header names a host that the admin port does not serve. ' +
-          'Use localhost, 127.0.0.1, [::1] or the configured admin host.',
-      )
-    }
+    const host = this.checkHost(incoming)
     const origin = incoming.headers.origin
     if (origin !== undefined && !sameHost(origin, host)) throw foreignSite()
     const site = incoming.headers['sec-fetch-site']
     if (site !== undefined && site !== 'same-origin' && site !== 'none') throw foreignSite()
   }
 
-  /** Throws unless the request bears the admin token. Returns a question that can be asked again on a long stream. */
-  checkToken(incoming: IncomingMessage): () => boolean {
+  /** The host that was asked for, when it is one of ours. By itself it is enough only where another site leads back to us. */
+  checkHost(incoming: IncomingMessage): string {
+    const host = this.#hostOf(incoming)
+    if (host !== null) return host
+    throw new Problem(
+      'host_not_allowed',
+      'The Host header names a host that the admin port does not serve. ' +
+        'Use localhost, 127.0.0.1, [::1] or the configured admin host.',
+    )
+  }
+
+  /** Who asks. Throws unless the request bears the admin token or an operator's. */
+  checkToken(incoming: IncomingMessage): Principal {
     const presented = presentedIn(incoming)
     // Not a guess: an agent in the wrong place gets told so every time, and cannot shut the operator out by it.
     if (presented !== null && mentionsVaultKey(presented)) {
       throw new Problem(
         'vault_key_on_admin_port',
-        'This is a vault key. It is for the agent port; the admin port takes the admin token only.',
+        'This is a vault key. It is for the agent port; the admin port takes the admin token, or an operator token.',
         [],
         CHALLENGE,
       )
@@ -61,23 +72,29 @@ export class Guard {
     if (token === null) {
       throw new Problem('unauthenticated', 'Send the admin token: Authorization: Bearer sgadmin_….', [], CHALLENGE)
     }
-    this.checkGuess(incoming, token)
-    return () => this.#deps.adminToken.check(token)
+    return this.recognise(incoming, token)
   }
 
-  /** Throws unless the token is right, and for a while after some wrong ones from the same address. */
-  checkGuess(
-    incoming: IncomingMessage,
-    token: string,
-    isRight = (given: string): boolean => this.#deps.adminToken.check(given),
-  ): void {
+  /** Whose token it is. @throws Problem when it is nobody's, or is theirs no more */
+  recognise(incoming: IncomingMessage, token: string): Principal {
+    const { adminToken, operators } = this.#deps
+    const found = this.checkGuess(incoming, token, (given) =>
+      adminToken.check(given) ? holderOf(() => adminToken.check(given)) : (operators?.byToken(given) ?? null),
+    )
+    if (found !== 'ended') return found
+    throw endedToken()
+  }
+
+  /** What a token opens. Throws unless it opens something, and for a while after some wrong ones from the same address. */
+  checkGuess<T>(incoming: IncomingMessage, token: string, open: (given: string) => T | null): T {
     const address = incoming.socket.remoteAddress ?? 'unknown'
     const nowMs = this.#deps.clock.monotonic()
     const recent = (this.#failures.get(address) ?? []).filter((at) => nowMs - at < FAILURE_WINDOW_MS)
     const exhausted = recent.length >= FAILURES_MAX
     // An agent often shares the operator's address. While it is shut out, a long token is still tried, so that it
     // cannot keep the operator from freezing or revoking; a short one, which might be guessed, has to wait.
-    if ((!exhausted || token.length >= UNGUESSABLE_CHARS) && isRight(token)) return
+    const opened = !exhausted || token.length >= UNGUESSABLE_CHARS ? open(token) : null
+    if (opened !== null) return opened
     if (exhausted) {
       const waitS = Math.ceil((recent[0]! + FAILURE_WINDOW_MS - nowMs) / 1000)
       throw new Problem(
@@ -113,7 +130,13 @@ export class Guard {
 const asInHeader = (host: string): string =>
   (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host).toLowerCase()
 
+/** @param stands whether what was shown is still the admin token */
+export const holderOf = (stands: () => boolean): Principal => ({ actor: ADMIN, role: 'admin', name: ADMIN, stands })
+
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="spendgate admin"' }
+
+export const endedToken = (): Problem =>
+  new Problem('unauthenticated', 'This operator token has expired or was revoked.', [], CHALLENGE)
 
 const foreignSite = (): Problem =>
   new Problem(

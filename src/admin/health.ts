@@ -1,7 +1,6 @@
 import { RECOVERY, recoveryOf } from '../ledger/recovery.js'
 import { confirmTime } from '../reached.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR } from './issue.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
 import { checkReply, confirmClockReply, confirmRestoreReply, nothing } from './schemas.js'
@@ -14,6 +13,7 @@ export function healthRoutes({ ledger, clock, standing }: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/ledger/check',
+      needs: 'viewer',
       summary: 'What the ledger’s file stands on, and whether it can be trusted; the proof is at audit/verify',
       status: 200,
       reply: checkReply,
@@ -30,10 +30,10 @@ export function healthRoutes({ ledger, clock, standing }: AdminDeps): Route[] {
       reads: 'optional',
       status: 200,
       reply: confirmRestoreReply,
-      run: async () => {
+      run: async ({ actor }) => {
         const recovery = recoveryOf(ledger)
         if (recovery === null) return { confirmed: false, unknown_since: null }
-        await ledger.putSetting(RECOVERY, null, ACTOR)
+        await ledger.putSetting(RECOVERY, null, actor)
         return { confirmed: true, unknown_since: recovery.since === 0 ? null : instant(recovery.since) }
       },
     }),
@@ -45,9 +45,9 @@ export function healthRoutes({ ledger, clock, standing }: AdminDeps): Route[] {
       reads: 'optional',
       status: 200,
       reply: confirmClockReply,
-      run: async () => {
+      run: async ({ actor }) => {
         standing.confirmClock()
-        await confirmTime(ledger, clock, ACTOR)
+        await confirmTime(ledger, clock, actor)
         return { at: instant(clock.now()) }
       },
     }),

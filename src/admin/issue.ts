@@ -8,7 +8,7 @@ import { newId } from '../custody/base62.js'
 import type { KeyDigest } from '../custody/keys.js'
 import { issueKey } from '../custody/keys.js'
 import { conflict, invalid } from './problem.js'
-import { statusOf } from './views.js'
+import { instant, policyName, policyOf, statusOf } from './views.js'
 
 export interface IssueDeps {
   readonly ledger: Ledger
@@ -17,7 +17,7 @@ export interface IssueDeps {
   readonly vendors: readonly Vendor[]
   readonly clock: Clock
   /** Counts what a key has spent in its open windows against another key as well. Absent: keys cannot be reissued. */
-  readonly carryOver?: (oldKeyId: string, newKeyId: string) => Promise<void>
+  readonly carryOver?: (oldKeyId: string, newKeyId: string, actor: string) => Promise<void>
 }
 
 /** A key at the moment it is shown, once. */
@@ -29,7 +29,7 @@ export interface IssuedKey {
 }
 
 /** Everything a key is made of before it has a name of its own. */
-interface Grant {
+export interface Grant extends Pick<NewKey, 'livingMax'> {
   readonly name: string
   readonly parentId: string | null
   readonly policyId: string
@@ -52,9 +52,9 @@ export interface KeyWish {
 }
 
 /** A root key under a policy. It lives as long as the wish says, by default as long as the policy's `expires_in`. */
-export async function issueRootKey(deps: IssueDeps, wish: KeyWish): Promise<IssuedKey> {
+export async function issueRootKey(deps: IssueDeps, wish: KeyWish, actor: string): Promise<IssuedKey> {
   const policy = findPolicy(deps.ledger, wish.policy)
-  return issue(deps, {
+  const grant: Grant = {
     name: wish.name,
     parentId: null,
     policyId: policy.id,
@@ -63,7 +63,8 @@ export async function issueRootKey(deps: IssueDeps, wish: KeyWish): Promise<Issu
     run: wish.run,
     runCap: null,
     expiresAt: lifeUnder(deps, policy, wish.lifeMs),
-  })
+  }
+  return issue(deps, grant, actor)
 }
 
 export interface RunKeyWish {
@@ -77,13 +78,18 @@ export interface RunKeyWish {
  * A child key bound to a run: its parent's policy version, narrowings and credentials, never longer than the parent.
  * Its spend counts in every ancestor, and it dies with them.
  */
-export async function issueRunKey(deps: IssueDeps, parent: KeyRecord, wish: RunKeyWish): Promise<IssuedKey> {
+export async function issueRunKey(
+  deps: IssueDeps,
+  parent: KeyRecord,
+  wish: RunKeyWish,
+  actor: string,
+): Promise<IssuedKey> {
   const nowMs = deps.clock.now()
   refuseEnded(deps, parent)
   if (parent.run !== null && wish.run !== null && wish.run !== parent.run) {
     throw conflict(`The key ${parent.id} is bound to the run ${parent.run}; its children belong to the same run.`)
   }
-  return issue(deps, {
+  const grant: Grant = {
     name: wish.name ?? parent.name,
     parentId: parent.id,
     policyId: parent.policyId,
@@ -92,7 +98,8 @@ export async function issueRunKey(deps: IssueDeps, parent: KeyRecord, wish: RunK
     run: wish.run ?? parent.run ?? newId('run'),
     runCap: wish.runCap,
     expiresAt: earliest(parent.expiresAt, wish.lifeMs === null ? null : nowMs + wish.lifeMs),
-  })
+  }
+  return issue(deps, grant, actor)
 }
 
 export interface ReissueWish {
@@ -116,7 +123,7 @@ export async function reissueKey(
   if (old.parentId !== null)
     throw conflict(`The key ${old.id} is a child of ${old.parentId}. Reissue the root key ${old.rootId}.`)
   const policy = findPolicy(deps.ledger, wish.policy)
-  const issued = await issue(deps, {
+  const grant: Grant = {
     name: wish.name ?? old.name,
     parentId: null,
     policyId: policy.id,
@@ -126,11 +133,12 @@ export async function reissueKey(
     runCap: old.runCap,
     replaces: old.id,
     expiresAt: lifeUnder(deps, policy, wish.lifeMs),
-  })
+  }
+  const issued = await issue(deps, grant, actor)
   // Until the reply leaves, nobody knows the new key, so nothing can be spent under it before the sum is carried over.
   try {
     await deps.ledger.revoke(old.id, `reissued as ${issued.record.id}`, actor)
-    await deps.carryOver(old.id, issued.record.id)
+    await deps.carryOver(old.id, issued.record.id, actor)
   } catch (fault) {
     await deps.ledger.revoke(issued.record.id, 'the reissue failed', actor)
     throw fault
@@ -138,7 +146,8 @@ export async function reissueKey(
   return issued
 }
 
-async function issue(deps: IssueDeps, grant: Grant): Promise<IssuedKey> {
+/** Makes the key and what each granted vendor's clients are shown of it. */
+export async function issue(deps: IssueDeps, grant: Grant, actor: string): Promise<IssuedKey> {
   // Play money only when nothing real can be reached: every credential is a Stripe test key.
   const test = grant.credentials.every((credential) => credential.vendor === 'stripe' && credential.test)
   const fresh = issueKey(test)
@@ -158,7 +167,8 @@ async function issue(deps: IssueDeps, grant: Grant): Promise<IssuedKey> {
     expiresAt: grant.expiresAt,
     createdAt: deps.clock.now(),
     ...(grant.replaces === undefined ? {} : { replaces: grant.replaces }),
-    actor: ACTOR,
+    ...(grant.livingMax === undefined ? {} : { livingMax: grant.livingMax }),
+    actor,
   }
   const record = await deps.ledger.addKey(key)
   const presentations = Object.fromEntries(
@@ -171,8 +181,18 @@ async function issue(deps: IssueDeps, grant: Grant): Promise<IssuedKey> {
   return { record, key: fresh.key, presentations }
 }
 
-/** Who acted, in the ledger's entries: whoever held the admin token. */
-export const ACTOR = 'admin'
+/** The one time a vault key is shown. */
+export const shownOnce = (ledger: Ledger, { record, key, presentations }: IssuedKey): object => ({
+  id: record.id,
+  key,
+  presentations,
+  expires_at: record.expiresAt === null ? null : instant(record.expiresAt),
+  name: record.name,
+  policy: policyName(policyOf(ledger, record)),
+  run: record.run,
+  parent_id: record.parentId,
+  test: record.test,
+})
 
 function refuseEnded(deps: IssueDeps, key: KeyRecord): void {
   const status = statusOf(deps.ledger, key, deps.clock.now())
@@ -186,7 +206,7 @@ const lifeUnder = (deps: IssueDeps, policy: PolicyRecord, lifeMs: number | null)
   return life === null ? null : nowMs + life
 }
 
-const earliest = (a: number | null, b: number | null): number | null =>
+export const earliest = (a: number | null, b: number | null): number | null =>
   a === null ? b : b === null ? a : Math.min(a, b)
 
 /** The policy a request names. Throws a problem when there is none. */
@@ -230,7 +250,7 @@ function findCredentials(ledger: Ledger, wanted: readonly string[]): CredentialR
   return found
 }
 
-function credentialsOf(ledger: Ledger, key: KeyRecord): CredentialRecord[] {
+export function credentialsOf(ledger: Ledger, key: KeyRecord): CredentialRecord[] {
   return key.credentialIds.map((id) => {
     const credential = ledger.credential(id)
     if (!credential) throw conflict(`The credential ${id} of the key ${key.id} was removed.`)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { FreezeScope, KeyRecord } from '../contracts/ledger.js'
 import { parseUsd } from '../contracts/money.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR, issueRootKey, issueRunKey, reissueKey } from './issue.js'
+import { issueRootKey, issueRunKey, reissueKey, shownOnce } from './issue.js'
 import type { IssuedKey } from './issue.js'
 import { pageOf } from './paging.js'
 import { pendingOf } from './pending.js'
@@ -25,23 +25,13 @@ import {
   revokedReply,
   unfreezeRequest,
 } from './schemas.js'
-import { freezesView, instant, keyDetailView, keyView, lineage, policyName, policyOf } from './views.js'
+import { freezesView, instant, keyDetailView, keyView, lineage, policyOf } from './views.js'
 
 /** Vault keys and what stops them. */
 export function keyRoutes(deps: AdminDeps): Route[] {
   const { ledger, judge, clock } = deps
   const recordOf = (id: string): KeyRecord => ledger.key(id) ?? notThere()
-  const issuedView = ({ record, key, presentations }: IssuedKey): object => ({
-    id: record.id,
-    key,
-    presentations,
-    expires_at: record.expiresAt === null ? null : instant(record.expiresAt),
-    name: record.name,
-    policy: policyName(policyOf(ledger, record)),
-    run: record.run,
-    parent_id: record.parentId,
-    test: record.test,
-  })
+  const issuedView = (issued: IssuedKey): object => shownOnce(ledger, issued)
   const lifeMs = (duration: string | undefined): number | null => (duration === undefined ? null : durationMs(duration))
 
   /** A scope that names nothing would freeze nothing, while the operator believes it does. */
@@ -68,20 +58,25 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       body: newKey,
       status: 201,
       reply: issuedKey,
-      run: async ({ body }) =>
+      run: async ({ body, actor }) =>
         issuedView(
-          await issueRootKey(deps, {
-            name: body.name,
-            policy: body.policy,
-            credentials: body.credentials,
-            lifeMs: lifeMs(body.expires_in),
-            run: body.run ?? null,
-          }),
+          await issueRootKey(
+            deps,
+            {
+              name: body.name,
+              policy: body.policy,
+              credentials: body.credentials,
+              lifeMs: lifeMs(body.expires_in),
+              run: body.run ?? null,
+            },
+            actor,
+          ),
         ),
     }),
     route({
       method: 'get',
       path: '/admin/v1/keys',
+      needs: 'viewer',
       summary: 'List vault keys',
       query: pageQuery,
       status: 200,
@@ -94,6 +89,7 @@ export function keyRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/keys/{id}',
+      needs: 'viewer',
       summary: 'One key with the policy in force, its spend and its budgets',
       status: 200,
       reply: keyDetail,
@@ -105,7 +101,7 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       summary: 'Tighten a key and its children by a partial policy',
       status: 200,
       reply: keyReply,
-      run: async ({ param, body }) => {
+      run: async ({ param, body, actor }) => {
         const key = recordOf(param('id'))
         if (lineage(ledger, key).some((each) => each.revokedAt !== null))
           throw conflict(`The key ${key.id} is revoked.`)
@@ -114,21 +110,22 @@ export function keyRoutes(deps: AdminDeps): Route[] {
         // What cannot be compiled must not be stored: it would stop the key for a reason nobody sees.
         const record = policyOf(ledger, key)
         judge.compile(record.document, record.version, [...key.narrowings, parsed.patch])
-        return keyView(ledger, await ledger.narrowKey(key.id, parsed.patch, ACTOR), clock.now())
+        return keyView(ledger, await ledger.narrowKey(key.id, parsed.patch, actor), clock.now())
       },
     }),
     route({
       method: 'post',
       path: '/admin/v1/keys/{id}/revoke',
+      needs: 'approver',
       summary: 'Revoke a key and its children, at once and for good',
       body: revocation,
       reads: 'optional',
       status: 200,
       reply: revokedReply,
-      run: async ({ param, body }) => {
+      run: async ({ param, body, actor }) => {
         const key = recordOf(param('id'))
-        const { revokedAt, inFlight } = await ledger.revoke(key.id, body.reason ?? null, ACTOR)
-        const pending = await pendingOf(deps, key.id, body.cancel_pending === true)
+        const { revokedAt, inFlight } = await ledger.revoke(key.id, body.reason ?? null, actor)
+        const pending = await pendingOf(deps, key.id, body.cancel_pending === true, actor)
         return { id: key.id, revoked_at: instant(revokedAt), in_flight: inFlight, ...pending }
       },
     }),
@@ -140,25 +137,31 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       reads: 'optional',
       status: 201,
       reply: issuedKey,
-      run: async ({ param, body }) =>
+      run: async ({ param, body, actor }) =>
         issuedView(
-          await issueRunKey(deps, recordOf(param('id')), {
-            run: body.run ?? null,
-            runCap: body.cap_usd === undefined ? null : parseUsd(body.cap_usd),
-            lifeMs: lifeMs(body.expires_in),
-            name: body.name ?? null,
-          }),
+          await issueRunKey(
+            deps,
+            recordOf(param('id')),
+            {
+              run: body.run ?? null,
+              runCap: body.cap_usd === undefined ? null : parseUsd(body.cap_usd),
+              lifeMs: lifeMs(body.expires_in),
+              name: body.name ?? null,
+            },
+            actor,
+          ),
         ),
     }),
     route({
       method: 'post',
       path: '/admin/v1/freeze',
+      needs: 'approver',
       summary: 'Stop everything, a key with its children, a run or a vendor',
       body: freezeRequest,
       status: 200,
       reply: freezeList,
-      run: async ({ body }) => {
-        await ledger.freeze(scopeOf(body), body.reason ?? null, ACTOR)
+      run: async ({ body, actor }) => {
+        await ledger.freeze(scopeOf(body), body.reason ?? null, actor)
         return freezesView(ledger)
       },
     }),
@@ -169,14 +172,15 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       body: unfreezeRequest,
       status: 200,
       reply: freezeList,
-      run: async ({ body }) => {
-        await ledger.unfreeze(scopeOf(body), ACTOR)
+      run: async ({ body, actor }) => {
+        await ledger.unfreeze(scopeOf(body), actor)
         return freezesView(ledger)
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/freezes',
+      needs: 'viewer',
       summary: 'The freezes in force',
       status: 200,
       reply: freezeList,
@@ -194,13 +198,13 @@ export function keyRoutes(deps: AdminDeps): Route[] {
       body: reissue,
       status: 201,
       reply: issuedKey,
-      run: async ({ param, body }) =>
+      run: async ({ param, body, actor }) =>
         issuedView(
           await reissueKey(
             { ...deps, carryOver },
             recordOf(param('id')),
             { policy: body.policy, lifeMs: lifeMs(body.expires_in), name: body.name ?? null },
-            ACTOR,
+            actor,
           ),
         ),
     }),

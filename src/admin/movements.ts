@@ -14,6 +14,7 @@ export function movementRoutes({ ledger }: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/movements',
+      needs: 'viewer',
       summary:
         'Money that moved without a call, newest first; with explained=false, what no call and no object of one explains',
       query: movementsQuery,

@@ -1,13 +1,12 @@
 import type { PolicyRecord } from '../contracts/ledger.js'
-import { formatUsd } from '../contracts/money.js'
-import type { Json } from '../contracts/vendor.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR, findPolicy, lookUpPolicy } from './issue.js'
+import { lookUpPolicy } from './issue.js'
 import { pageIn } from './paging.js'
 import { invalidDocument, notFound } from './problem.js'
+import { rehearsalRoutes } from './rehearsals.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
-import { pageQuery, policyList, policyReply, policyTest, policyTestReply, policyVersions } from './schemas.js'
+import { pageQuery, policyList, policyReply, policyVersions } from './schemas.js'
 import { policyHead, policyView } from './views.js'
 
 /** Policy documents: immutable versions under a name. */
@@ -32,14 +31,15 @@ export function policyRoutes(deps: AdminDeps): Route[] {
       reads: 'policy',
       status: 201,
       reply: policyReply,
-      run: async ({ body }) => {
+      run: async ({ body, actor }) => {
         const { name, document } = parsed(body as unknown as string)
-        return policyView(await ledger.addPolicy(name, document, ACTOR))
+        return policyView(await ledger.addPolicy(name, document, actor))
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/policies',
+      needs: 'viewer',
       summary: 'The latest version of every policy',
       query: pageQuery,
       status: 200,
@@ -57,6 +57,7 @@ export function policyRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/policies/{name}/versions',
+      needs: 'viewer',
       summary: 'Every version of a policy, newest first',
       query: pageQuery,
       status: 200,
@@ -71,6 +72,7 @@ export function policyRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/policies/{name}',
+      needs: 'viewer',
       summary: 'A policy by name, name@version or id',
       status: 200,
       reply: policyReply,
@@ -81,28 +83,5 @@ export function policyRoutes(deps: AdminDeps): Route[] {
       },
     }),
   ]
-  const { test } = deps
-  if (test === undefined) return routes
-  return [
-    route({
-      method: 'post',
-      path: '/admin/v1/policies/test',
-      summary: 'What a policy would say to a request',
-      body: policyTest,
-      status: 200,
-      reply: policyTestReply,
-      run: async ({ body }) => {
-        const document =
-          typeof body.policy === 'string'
-            ? findPolicy(ledger, body.policy).document
-            : parsed(JSON.stringify(body.policy)).document
-        const { quoted, ...result } = await test(document, {
-          ...body.request,
-          json: body.request.json as Json | undefined,
-        })
-        return { ...result, quoted_usd: quoted === null ? null : formatUsd(quoted) }
-      },
-    }),
-    ...routes,
-  ]
+  return deps.rehearsal === undefined ? routes : [...rehearsalRoutes(deps, deps.rehearsal), ...routes]
 }

@@ -2,7 +2,6 @@ import { LedgerFault } from '../contracts/ledger.js'
 import { COUNTABLE_MAX, formatUsd, parseUsd } from '../contracts/money.js'
 import type { Report, Wish } from '../reconcile/index.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR } from './issue.js'
 import { conflict, invalid, notFound } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
@@ -21,7 +20,7 @@ export function reconcileRoutes(deps: AdminDeps): Route[] {
     body: callResolution,
     status: 200,
     reply: callReply,
-    run: async ({ param, body }) => {
+    run: async ({ param, body, actor }) => {
       const row = await ledger.call(param('id'))
       if (row === null) throw notFound('call')
       const amount = body.amount_usd === undefined ? null : parseUsd(body.amount_usd)
@@ -29,7 +28,7 @@ export function reconcileRoutes(deps: AdminDeps): Route[] {
         throw invalid('amount_usd', `is more than USD ${formatUsd(COUNTABLE_MAX)}, the most that is counted here`)
       const seen = { status: row.upstreamStatus, requestId: row.upstreamRequestId, ms: row.upstreamMs }
       const settlement = { outcome: body.outcome, ...(amount === null ? {} : { amount }), ...seen }
-      return callView(await ledger.resolve(row.id, settlement, { actor: ACTOR, reason: body.reason }))
+      return callView(await ledger.resolve(row.id, settlement, { actor, reason: body.reason }))
     },
   })
   if (reconciler === undefined) return [resolution]
@@ -88,6 +87,7 @@ export function reconcileRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/reconcile',
+      needs: 'viewer',
       summary: 'The run that was last asked for in the background',
       status: 200,
       reply: reconcileState,

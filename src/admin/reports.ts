@@ -1,5 +1,6 @@
 import type { CallFilter } from '../contracts/ledger.js'
 import type { AdminDeps } from './deps.js'
+import { knownAs } from './operators.js'
 import { pageOf } from './paging.js'
 import { invalid, notFound } from './problem.js'
 import { route } from './route.js'
@@ -27,6 +28,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/runs',
+      needs: 'viewer',
       summary: 'Runs, newest first',
       query: runsQuery,
       status: 200,
@@ -39,6 +41,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/runs/{run}',
+      needs: 'viewer',
       summary: 'One run; `key` tells apart runs of one name under several root keys',
       query: runQuery,
       status: 200,
@@ -52,6 +55,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/spend',
+      needs: 'viewer',
       summary: 'What was spent and is held, by run, key, vendor, operation or day',
       query: spendQuery,
       status: 200,
@@ -67,6 +71,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/calls',
+      needs: 'viewer',
       summary: 'Calls, newest first',
       query: callsQuery,
       status: 200,
@@ -79,6 +84,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/calls/stream',
+      needs: 'viewer',
       summary: 'Calls as they happen and change, as server-sent events named `call`; resumes after Last-Event-ID',
       query: callFilterQuery,
       status: 200,
@@ -98,6 +104,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/calls/{id}',
+      needs: 'viewer',
       summary: 'One call',
       status: 200,
       reply: callReply,
@@ -105,7 +112,7 @@ export function reportRoutes(deps: AdminDeps): Route[] {
         const row = await ledger.call(param('id'))
         if (!row) throw notFound('call')
         const word = await ledger.wordOn(row.id)
-        const resolution = word && { by: word.actor, at: instant(word.at), reason: word.reason }
+        const resolution = word && { by: knownAs(deps, word.actor), at: instant(word.at), reason: word.reason }
         return { ...callView(row), resolution }
       },
     }),

@@ -1,5 +1,5 @@
+import { Subject } from '../ledger/erasure.js'
 import type { AdminDeps } from './deps.js'
-import { ACTOR } from './issue.js'
 import { invalid } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
@@ -17,7 +17,7 @@ const SETTING = 'retention_days'
 const DAY_MS = 86_400_000
 
 /** What history leaves behind: how long it is kept, and whose data is taken out of it. */
-export function retentionRoutes({ ledger, clock, history }: AdminDeps): Route[] {
+export function retentionRoutes({ ledger, clock, history, operators }: AdminDeps): Route[] {
   const days = (): number | null => (ledger.setting(SETTING) ?? null) as number | null
   /** An instant, from a span back or an instant or date. */
   const instantOf = (text: string): number =>
@@ -26,6 +26,7 @@ export function retentionRoutes({ ledger, clock, history }: AdminDeps): Route[] 
     route({
       method: 'get',
       path: '/admin/v1/audit/retention',
+      needs: 'viewer',
       summary: 'How many days of history pruning leaves',
       status: 200,
       reply: retentionReply,
@@ -38,8 +39,8 @@ export function retentionRoutes({ ledger, clock, history }: AdminDeps): Route[] 
       body: retentionRequest,
       status: 200,
       reply: retentionReply,
-      run: async ({ body }) => {
-        await ledger.putSetting(SETTING, body.days, ACTOR)
+      run: async ({ body, actor }) => {
+        await ledger.putSetting(SETTING, body.days, actor)
         return { days: body.days }
       },
     }),
@@ -55,12 +56,12 @@ export function retentionRoutes({ ledger, clock, history }: AdminDeps): Route[] 
       reads: 'optional',
       status: 200,
       reply: pruneReply,
-      run: async ({ body }) => {
+      run: async ({ body, actor }) => {
         const kept = days()
         if (body.before === undefined && kept === null)
           throw invalid('before', 'is missing, and no retention is set (PUT /audit/retention)')
         const before = body.before === undefined ? clock.now() - kept! * DAY_MS : instantOf(body.before)
-        const { to, inTheWay, ...rest } = await ledger.prune(before, history.archive, ACTOR)
+        const { to, inTheWay, ...rest } = await ledger.prune(before, history.archive, actor)
         return { pruned_to: to, ...rest, in_the_way: inTheWay }
       },
     }),
@@ -71,7 +72,12 @@ export function retentionRoutes({ ledger, clock, history }: AdminDeps): Route[] 
       body: erasureRequest,
       status: 200,
       reply: erasureReply,
-      run: ({ body }) => ledger.erase(body.subject, history.subject(body.subject), ACTOR),
+      run: async ({ body: { subject }, actor }) => {
+        // First, because it is done even where the book itself can erase nobody.
+        const named = await operators?.erase(new Subject(subject), actor)
+        const erased = await ledger.erase(subject, history.subject(subject), actor)
+        return { ...erased, rows: erased.rows + (named?.rows ?? 0), kept: [...erased.kept, ...(named?.kept ?? [])] }
+      },
     }),
   ]
 }

@@ -1,6 +1,8 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import type { Principal, Role } from '../contracts/operator.js'
+import { endedToken } from './guard.js'
 import { Problem, invalid } from './problem.js'
 import { faultsOf } from './schemas.js'
 
@@ -11,6 +13,8 @@ export interface Route {
   readonly method: 'get' | 'post' | 'put' | 'delete'
   /** `/admin/v1/keys/{id}` */
   readonly path: string
+  /** The least role that may ask; absent: UNDECLARED of roles.ts. */
+  readonly needs?: Role
   readonly summary: string
   readonly query?: z.ZodObject
   readonly body?: z.ZodType
@@ -31,7 +35,9 @@ export interface Asked {
   readonly body: never
   readonly header: (name: string) => string | undefined
   readonly signal: AbortSignal
-  /** Whether the token that opened this request is still the admin token. */
+  /** Who asks, as entries of the ledger name them. */
+  readonly actor: string
+  /** Whether the token that opened this request still does. */
   stillAllowed(): boolean
 }
 
@@ -50,15 +56,18 @@ export const route = <Query extends z.ZodObject, Body extends z.ZodType>(declare
 const BODY_BYTES_MAX = 1024 * 1024
 
 /** Parses what a request asks, has it done, and makes the reply. */
-export async function answer(found: Route, context: Context<Env>, stillAllowed: () => boolean): Promise<Response> {
+export async function answer(found: Route, context: Context<Env>, by: Principal): Promise<Response> {
   const asked = {
     param: (name: string) => context.req.param(name) ?? '',
     query: queryOf(found, context),
     body: await bodyOf(found, context),
     header: (name: string) => context.req.header(name),
     signal: context.req.raw.signal,
-    stillAllowed,
+    actor: by.actor,
+    stillAllowed: () => by.stands(),
   }
+  // While the body came the token may have been revoked or reset.
+  if (!by.stands()) throw endedToken()
   const result = await found.run(asked as unknown as Asked)
   if (result instanceof Response) return result
   if (result === undefined) return new Response(null, { status: found.status })

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { authScheme, baseUrl, fixedHeaders } from './binding-schemas.js'
 import { parseUsd } from '../contracts/money.js'
+import { ROLES } from '../contracts/operator.js'
 import type { Fault } from '../contracts/policy.js'
 import { KEPT_DAYS_MIN } from '../ledger/retention.js'
 
@@ -19,17 +21,21 @@ const TABLE_ROWS_MAX = 20_000
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, dots, hyphens and underscores')
-const label = z.string().regex(/^[^\p{Cc}\p{Cf}]{1,128}$/u, 'must be 1 to 128 characters without control characters')
+export const label = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cf}]{1,128}$/u, 'must be 1 to 128 characters without control characters')
 const reason = z.string().regex(/^[^\p{Cc}]{1,500}$/u, 'must be 1 to 500 characters without control characters')
-const runId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, hyphens and underscores')
-const reference = z.string().min(1).max(128)
+export const runId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, hyphens and underscores')
+export const reference = z.string().min(1).max(128)
 const money = z
   .string()
   .refine(
     (text) => parseUsd(text) !== null,
     'must be a decimal text in USD with at most 6 fraction digits, such as "20.00"',
   )
-const duration = z
+export const duration = z
   .string()
   .regex(/^\d{1,9}[smhd]$/, 'must be a whole number and one of s, m, h, d, such as "4h"')
   .refine(
@@ -60,8 +66,10 @@ const limit = z
   .refine((text) => Number(text) <= ROWS_MAX, `must be a whole number from 1 to ${ROWS_MAX}`)
 const cursor = z.string().min(1).max(200)
 const state = z.enum(['denied', 'reserved', 'settled', 'released', 'assumed'])
-const secretParts = z.record(z.string().regex(/^[a-z_]{1,40}$/), z.string().min(1).max(4096))
-const instant = z.union(
+const partName = z.string().regex(/^[a-z_]{1,40}$/)
+const secretParts = z.record(partName, z.string().min(1).max(4096))
+const secretPlace = z.string().min(1).max(1024)
+export const instant = z.union(
   [z.iso.datetime({ offset: true }), z.iso.date()],
   'must be an instant such as "2026-11-21T00:00:00Z" or a date, which means its midnight in UTC',
 )
@@ -105,13 +113,28 @@ const apiVersion = z
     description: 'The vendor API version that every call under it is sent with; absent: the one the prices are for.',
   })
 
+const secretRef = z
+  .union([secretPlace, z.record(partName, secretPlace)], 'must be a reference, or a map of references by part')
+  .meta({
+    description:
+      'Where the secret is kept, in place of the secret: vault://mount/data/path#field, aws-sm://name#field or op://vault/item/field; or one for each part.',
+  })
+
 export const newCredential = z.strictObject({
   vendor: name,
   name,
-  secret: secretParts,
+  secret: secretParts.optional(),
+  secret_ref: secretRef.optional(),
+  api_version: apiVersion.optional(),
+  base_url: baseUrl.optional(),
+  auth: authScheme.optional(),
+  headers: fixedHeaders.optional(),
+})
+export const rotation = z.strictObject({
+  secret: secretParts.optional(),
+  secret_ref: secretRef.optional(),
   api_version: apiVersion.optional(),
 })
-export const rotation = z.strictObject({ secret: secretParts, api_version: apiVersion.optional() })
 
 export const newKey = z.strictObject({
   name: label,
@@ -128,6 +151,48 @@ export const newRunKey = z.strictObject({
   run: runId.optional(),
   cap_usd: money.optional(),
   expires_in: duration.optional(),
+  name: label.optional(),
+})
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+const TOKEN_LIFE_MS_MAX = 30 * DAY_MS
+const LIFE_FAULT = 'must be seconds such as 14400, or a span such as "4h"; at most "30d"'
+const tokenLife = z
+  .union([z.int(), z.string().regex(/^\d{1,7}[smhd]?$/)], LIFE_FAULT)
+  .transform((life) => (/\d$/.test(String(life)) ? Number(life) * 1000 : durationMs(String(life))))
+  .refine((ms) => ms > 0 && ms <= TOKEN_LIFE_MS_MAX, LIFE_FAULT)
+const some = <Entry extends z.ZodType>(entry: Entry) =>
+  z.array(entry).min(1, 'must name at least one; leave it out for all that the key has').max(200)
+/** Scope of a session token, in API Stronghold's words and ours. */
+export const newToken = z.strictObject({
+  allowedKeyIds: some(reference)
+    .optional()
+    .meta({ description: 'Credentials of the key: ids, names, or vendor/name.' }),
+  allowedProviders: some(z.string().toLowerCase().pipe(name)).optional().meta({ description: 'Vendors.' }),
+  allowedMethods: some(z.string().toUpperCase().pipe(z.enum(METHODS))).optional(),
+  allowedDomains: some(
+    z
+      .string()
+      .toLowerCase()
+      .regex(
+        /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?$/,
+        'must be a host such as "api.stripe.com" or "*.twilio.com"',
+      ),
+  )
+    .optional()
+    .meta({ description: "Hosts of the vendors' APIs." }),
+  rateLimitPerMinute: z.int('must be a whole number').min(1).max(1_000_000).optional(),
+  expiresIn: tokenLife
+    .optional()
+    .meta({ description: 'Seconds, or a span such as "4h"; at most 30 days. Absent: an hour.' }),
+  endpoints: z
+    .union([
+      z.array(z.string()).max(500),
+      z.strictObject({ allow: z.array(z.string()).max(500).optional(), deny: z.array(z.string()).max(500).optional() }),
+    ])
+    .optional()
+    .meta({ description: 'Patterns "METHOD path" that are allowed, or {allow, deny}.' }),
+  daily_cap_usd: money.optional(),
+  max_amount_usd: money.optional(),
   name: label.optional(),
 })
 export const reissue = z.strictObject({ policy: reference, expires_in: duration.optional(), name: label.optional() })
@@ -213,12 +278,20 @@ export const retentionRequest = z.strictObject({
 })
 /** Nothing that could stand in a path by itself: erasing `charges` would blot out half the book. Our own ids name nobody. */
 const SUBJECT =
-  /^(?:[^\s@/]{1,64}@[^\s@/]{1,189}|\+?\d{7,15}|(?!(?:key|cred|pol|call|appr|run|vault)_)[a-z]{2,12}_[A-Za-z0-9_]{1,64}|[A-Z]{2}[0-9a-f]{32})$/
+  /^(?:[^\s@/]{1,64}@[^\s@/]{1,189}|\+?\d{7,15}|(?!(?:key|cred|pol|call|appr|opr|run|vault)_)[a-z]{2,12}_[A-Za-z0-9_]{1,64}|[A-Z]{2}[0-9a-f]{32})$/
 export const erasureRequest = z.strictObject({
   subject: z
     .string()
     .regex(SUBJECT, 'must be an e-mail address, a phone number such as +14155550100, or a vendor id such as cus_A')
     .meta({ description: "An e-mail address, a phone number or a vendor's id of a person." }),
+})
+
+export const newOperator = z.strictObject({
+  name,
+  role: z.enum(ROLES),
+  expires_in: duration
+    .optional()
+    .meta({ description: 'How long the token opens anything; absent: until it is revoked.' }),
 })
 
 export const reconcileRequest = z.strictObject({
@@ -243,18 +316,6 @@ export const callResolution = z
     message: 'goes with settled only: what was released cost nothing',
   })
 
-export const policyTest = z.strictObject({
-  policy: z
-    .union([z.string().min(1), z.record(z.string(), z.unknown())])
-    .meta({ description: 'A stored policy by name or name@version, or a document.' }),
-  request: z.strictObject({
-    vendor: name,
-    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
-    path: z.string().min(1).max(2000).startsWith('/'),
-    form: z.record(z.string(), z.string()).optional(),
-    json: z.json().optional(),
-  }),
-})
 export const backupRequest = z.strictObject({
   file: z
     .string()
@@ -287,11 +348,36 @@ export const credentialReply = z
     api_version: maybe(z.string()),
     fingerprint: z.string(),
     last4: z.string(),
+    secret_ref: z
+      .union([z.string(), z.record(z.string(), z.string())])
+      .optional()
+      .meta({ description: 'Where the secret is kept; absent where it is stored here.' }),
     created_at: at,
     rotated_at: maybe(at),
   })
   .meta({ id: 'Credential' })
 export const credentialList = list('credentials', credentialReply)
+
+export const operatorReply = z
+  .strictObject({
+    id: z.string(),
+    kind: z.enum(['token', 'person']),
+    name: maybe(z.string()).meta({ description: 'Null once it was erased.' }),
+    role: z.enum(ROLES).meta({ description: 'Of a person: what the provider’s claims came to at the last sign-in.' }),
+    status: z.enum(['active', 'expired', 'revoked']),
+    created_at: at,
+    created_by: z.string(),
+    expires_at: maybe(at),
+    revoked_at: maybe(at),
+  })
+  .meta({ id: 'Operator', description: 'Somebody who acts on the admin port under a name of their own.' })
+export const addedOperator = operatorReply.extend({
+  token: z.string().meta({ description: 'Shown once; only a keyed digest of it is stored.' }),
+})
+export const operatorList = list('operators', operatorReply)
+export const principalReply = z
+  .strictObject({ actor: z.string(), name: z.string(), role: z.enum(ROLES) })
+  .meta({ id: 'Principal', description: 'Who asks: as the ledger’s entries name them, and as people do.' })
 
 export const policyReply = z
   .strictObject({
@@ -304,16 +390,6 @@ export const policyReply = z
   .meta({ id: 'Policy' })
 export const policyList = list('policies', policyReply.omit({ document: true }).extend({ versions: z.int() }))
 export const policyVersions = list('versions', policyReply)
-export const policyTestReply = z.strictObject({
-  verdict: z.enum(['allow', 'deny', 'would_deny']),
-  code: maybe(z.string()),
-  rule: maybe(z.string()),
-  message: maybe(z.string()),
-  operation: maybe(z.string()),
-  effect: maybe(z.string()),
-  quoted_usd: maybe(sum),
-})
-
 const keyShape = {
   id: z.string(),
   name: z.string(),
@@ -365,6 +441,7 @@ export const keyDetail = z
       rate_limit_per_minute: maybe(z.int()),
       approval_above_usd: maybe(sum),
       require_reason: z.boolean(),
+      issue: maybe(z.strictObject({ max_children: z.int(), max_depth: z.int() })),
       document: z.unknown(),
       narrowings: z.array(z.unknown()),
       vendors: z.record(
@@ -398,6 +475,21 @@ export const issuedKey = z
     test: z.boolean(),
   })
   .meta({ id: 'IssuedKey', description: 'The only reply that holds a vault key. It is shown once.' })
+
+export const issuedToken = issuedKey
+  .extend({
+    scope: z.strictObject({
+      allowedKeyIds: z.array(z.string()),
+      allowedProviders: z.array(z.string()),
+      allowedMethods: maybe(z.array(z.string())),
+      allowedDomains: maybe(z.array(z.string())),
+      endpoints: maybe(z.strictObject({ allow: maybe(z.array(z.string())), deny: z.array(z.string()) })),
+      rateLimitPerMinute: maybe(z.int()),
+      daily_cap_usd: maybe(sum),
+      max_amount_usd: z.record(z.string(), maybe(sum)),
+    }),
+  })
+  .meta({ id: 'IssuedToken', description: 'A child key with a frozen scope, shown once, and the scope in force.' })
 
 const pendingShape = {
   id: z.string().meta({ description: 'The call that made it.' }),
@@ -453,25 +545,30 @@ export const approvalReply = z
   .meta({ id: 'Approval', description: 'Lets one call through: the same key, the same request, at most the ceiling.' })
 export const approvalList = list('approvals', approvalReply)
 
-const exposed = { max_loss_usd: maybe(sum) }
+const exposed = { max_loss_usd: maybe(sum), caps_left_usd: maybe(sum), held_usd: sum }
 export const exposureReply = z
   .strictObject({
     ...exposed,
+    why: maybe(z.string()).meta({
+      description: 'Whom nothing bounds, and what would; null where everything is bounded.',
+    }),
     by_key: z.array(
       z.strictObject({
         key_id: z.string(),
         ...exposed,
-        caps_left_usd: maybe(sum),
         scheduled_usd: sum,
         recurring_usd: sum,
         open_usd: sum,
+        unlimited_open: z
+          .int()
+          .meta({ description: 'Open things that can be completed any number of times; each counts once.' }),
       }),
     ),
   })
   .meta({
     id: 'Exposure',
     description:
-      'What may still be lost: what caps leave to living root keys, and what stands, a month of it where it recurs. Null: no cap bounds it.',
+      'What may still be lost: what caps leave to root keys that can be used, shared budgets once, what is held, and what stands, a month of it where it recurs. Null: no cap bounds it.',
   })
 
 const freeze = z.strictObject({
@@ -660,6 +757,68 @@ const finding = z.strictObject({ check: z.string(), status: z.enum(['ok', 'warn'
 export const checkReply = z.strictObject({ ok: z.boolean(), findings: z.array(finding) })
 export const confirmRestoreReply = z.strictObject({ confirmed: z.boolean(), unknown_since: maybe(at) })
 export const confirmClockReply = z.strictObject({ at })
+const undoable = {
+  vendor: z.string(),
+  on: maybe(z.string()).meta({ description: "The vendor's id of what it acts on; null where it is not known." }),
+}
+const undoRequest = z.strictObject({
+  method: z.string(),
+  path: z.string(),
+  params: z.record(z.string(), z.string()),
+})
+export const reversalReply = z
+  .strictObject({
+    run: z.string(),
+    items: z.array(
+      z.strictObject({
+        id: maybe(z.string()).meta({ description: 'What to confirm it by; null unless it is open.' }),
+        state: z.enum(['open', 'undone', 'impossible']),
+        ...undoable,
+        call_ids: z.array(z.string()),
+        key_id: z.string(),
+        at,
+        operation: z.string(),
+        counted_usd: sum.meta({ description: 'What the calls count for.' }),
+        does: maybe(z.string()),
+        request: maybe(undoRequest),
+        amount_usd: maybe(sum).meta({
+          description: 'What undoing it moves; null for nothing, or where no rate tells.',
+        }),
+        leaves: maybe(z.string()).meta({ description: 'What stays lost.' }),
+        why: maybe(z.string()).meta({ description: 'Why there is nothing to do, or nothing that can be done.' }),
+        begun: maybe(z.strictObject({ at, by: z.string(), state: z.enum(['begun', 'refused', 'done']) })).meta({
+          description: 'The last attempt to undo it, by whom.',
+        }),
+      }),
+    ),
+    open_usd: sum.meta({ description: 'What the open items would move.' }),
+    harmless_calls: z.int().meta({ description: 'Calls that moved no money and left nothing that acts. Not listed.' }),
+    more: z.boolean().meta({ description: 'True where the run has more calls than are looked through.' }),
+  })
+  .meta({ id: 'Reversal', description: 'What would undo a run, and what nothing undoes. Nothing is sent by planning.' })
+export const reversalRequest = z.strictObject({
+  items: z
+    .array(z.string().regex(/^undo_[0-9a-f]{32}$/, 'must be the id of an item of the plan'))
+    .min(1)
+    .max(100)
+    .meta({ description: 'Ids of the items that are confirmed.' }),
+  key: reference.optional().meta({ description: 'The root key, where several have a run of that name.' }),
+})
+export const reversalResults = z
+  .strictObject({
+    run: z.string(),
+    results: z.array(
+      z.strictObject({
+        id: z.string(),
+        state: z.enum(['done', 'refused', 'unknown', 'not_sent', 'gone']),
+        before: z.boolean().meta({ description: 'True where it had been done by an earlier request.' }),
+        why: z.string(),
+        amount_usd: maybe(sum),
+        outcome: maybe(z.string()).meta({ description: "The vendor's id of the money that went back." }),
+      }),
+    ),
+  })
+  .meta({ id: 'ReversalResults' })
 export const problemReply = z
   .strictObject({
     type: z.string(),

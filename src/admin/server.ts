@@ -7,20 +7,25 @@ import { approvalRoutes } from './approvals.js'
 import { auditRoutes } from './audit.js'
 import { credentialRoutes } from './credentials.js'
 import type { AdminDeps } from './deps.js'
+import { exposureRoutes } from './exposure.js'
 import { Guard } from './guard.js'
 import { healthRoutes } from './health.js'
 import { keyRoutes } from './keys.js'
 import { movementRoutes } from './movements.js'
 import { openApi } from './openapi.js'
+import { operatorRoutes } from './operators.js'
 import { pendingRoutes } from './pending.js'
 import { policyRoutes } from './policies.js'
 import { Problem, conflict, notFound } from './problem.js'
 import { reconcileRoutes } from './reconcile.js'
 import { reportRoutes } from './reports.js'
 import { retentionRoutes } from './retention.js'
+import { reversalRoutes } from './reversal.js'
+import { requireRole, UNDECLARED } from './roles.js'
 import { answer } from './route.js'
 import type { Env, Route } from './route.js'
 import { tableRoutes } from './tables.js'
+import { tokenRoutes } from './tokens.js'
 
 /**
  * The admin API (contract §5) with health, readiness and metrics. To be served by @hono/node-server, which hands
@@ -33,14 +38,18 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
     ...credentialRoutes(deps),
     ...policyRoutes(deps),
     ...keyRoutes(deps),
+    ...tokenRoutes(deps),
     ...approvalRoutes(deps),
     ...pendingRoutes(deps),
+    ...exposureRoutes(deps),
     ...reportRoutes(deps),
     ...reconcileRoutes(deps),
+    ...reversalRoutes(deps),
     ...movementRoutes(deps),
     ...tableRoutes(deps),
     ...auditRoutes(deps),
     ...retentionRoutes(deps),
+    ...operatorRoutes(deps),
     ...healthRoutes(deps),
   ]
   const document = JSON.stringify(openApi(routes, deps.version))
@@ -49,7 +58,12 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
   for (const found of routes) {
     app.on(found.method.toUpperCase(), found.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
       guard.checkOrigin(context.env.incoming)
-      return closed(await answer(found, context, guard.checkToken(context.env.incoming)))
+      const by = guard.checkToken(context.env.incoming)
+      requireRole(by, found.needs ?? UNDECLARED)
+      const reply = await answer(found, context, by)
+      if (found.method !== 'get')
+        deps.onAction?.(by.actor, `${context.req.method} ${new URL(context.req.url).pathname}`)
+      return closed(reply)
     })
   }
   // Asked by load balancers under whatever name they have; neither tells anything but its own state.

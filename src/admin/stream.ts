@@ -14,7 +14,7 @@ export interface StreamWish {
   readonly after: number | null
   readonly filter: CallFilter
   readonly signal: AbortSignal
-  /** Asked with each heartbeat: a token that was reset ends its streams. */
+  /** Asked before anything is told, and with each heartbeat: a token that was revoked or reset ends its streams. */
   stillAllowed(): boolean
 }
 
@@ -87,7 +87,8 @@ class CallStream implements UnderlyingSource<Uint8Array> {
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     const text = (await this.#replayed()) ?? (await this.#next())
-    if (text === null) controller.close()
+    if (text !== null && !this.#wish.stillAllowed()) this.#close()
+    if (text === null || this.#closed) controller.close()
     else controller.enqueue(this.#encoder.encode(text))
   }
 

@@ -3,7 +3,6 @@ import type { CredentialRecord } from '../contracts/ledger.js'
 import type { PriceTable } from '../contracts/vendor.js'
 import { SealFault } from '../custody/seal.js'
 import type { AdminDeps, PriceSync } from './deps.js'
-import { ACTOR } from './issue.js'
 import { Problem, conflict, invalid, notFound } from './problem.js'
 import { route } from './route.js'
 import type { Route } from './route.js'
@@ -23,8 +22,8 @@ export function tableRoutes(deps: AdminDeps): Route[] {
     if (Date.parse(asOf) > clock.now() + AHEAD_MS)
       throw invalid('as_of', 'lies in the future; a table cannot be newer than today')
   }
-  const store = async (name: string, value: unknown): Promise<void> => {
-    await ledger.putSetting(name, value, ACTOR)
+  const store = async (name: string, value: unknown, actor: string): Promise<void> => {
+    await ledger.putSetting(name, value, actor)
     deps.onTablesChanged()
   }
   const vendorOf = (name: string): (typeof deps.vendors)[number] =>
@@ -34,6 +33,7 @@ export function tableRoutes(deps: AdminDeps): Route[] {
     route({
       method: 'get',
       path: '/admin/v1/rates',
+      needs: 'viewer',
       summary: 'The exchange rates in force',
       status: 200,
       reply: ratesReply,
@@ -46,7 +46,7 @@ export function tableRoutes(deps: AdminDeps): Route[] {
       body: newRates,
       status: 200,
       reply: ratesReply,
-      run: async ({ body }) => {
+      run: async ({ body, actor }) => {
         const { confirm, ...rates } = body
         checkDate(rates.as_of)
         const old = (ledger.setting('rates') ?? NO_RATES) as { readonly usd_per: Readonly<Record<string, string>> }
@@ -64,13 +64,14 @@ export function tableRoutes(deps: AdminDeps): Route[] {
             })),
           )
         }
-        await store('rates', rates)
+        await store('rates', rates, actor)
         return rates
       },
     }),
     route({
       method: 'get',
       path: '/admin/v1/prices/{vendor}',
+      needs: 'viewer',
       summary: "A vendor's price table: the operator's, or the one shipped with the vendor",
       status: 200,
       reply: pricesReply,
@@ -86,15 +87,15 @@ export function tableRoutes(deps: AdminDeps): Route[] {
       body: newPrices,
       status: 200,
       reply: pricesReply,
-      run: async ({ param, body }) => {
+      run: async ({ param, body, actor }) => {
         const vendor = vendorOf(param('vendor'))
         checkDate(body.as_of)
-        await store(`prices:${vendor.name}`, body)
+        await store(`prices:${vendor.name}`, body, actor)
         return body
       },
     }),
     ...Object.entries(deps.priceSyncs ?? {}).flatMap(([vendor, sync]) =>
-      syncRoutes(deps, vendor, sync, (table) => store(`prices:${vendor}`, table)),
+      syncRoutes(deps, vendor, sync, (table, actor) => store(`prices:${vendor}`, table, actor)),
     ),
   ]
 }
@@ -118,13 +119,13 @@ function syncRoutes(
   deps: AdminDeps,
   vendor: string,
   sync: PriceSync,
-  store: (table: PriceTable) => Promise<void>,
+  store: (table: PriceTable, actor: string) => Promise<void>,
 ): Route[] {
   const { ledger, clock } = deps
   const now = (): string => new Date(clock.now()).toISOString()
   let view = IDLE
 
-  const run = async (credential: CredentialRecord, confirmed: boolean): Promise<void> => {
+  const run = async (credential: CredentialRecord, confirmed: boolean, actor: string): Promise<void> => {
     const inForce = (ledger.setting(`prices:${vendor}`) ??
       deps.vendors.find((each) => each.name === vendor)?.prices ?? {
         ...NO_PRICES,
@@ -147,7 +148,7 @@ function syncRoutes(
       const message = `${what} by more than 20 %. Check, and send "confirm": true if it is right. Nothing was stored.`
       return end({ state: 'confirm_required', message })
     }
-    await store(table)
+    await store(table, actor)
     end({ state: 'done', message: null })
   }
   const end = (last: Pick<SyncView, 'state' | 'message'>): void =>
@@ -162,11 +163,11 @@ function syncRoutes(
       reads: 'optional',
       status: 202,
       reply: priceSyncReply,
-      run: ({ body }) => {
+      run: ({ body, actor }) => {
         if (view.state === 'running') throw conflict('The prices are being read already. Look again in a while.')
         const credential = credentialFor(deps, vendor, body.credential)
         view = { ...IDLE, state: 'running', started_at: now() }
-        void run(credential, body.confirm === true).catch((fault: unknown) => {
+        void run(credential, body.confirm === true, actor).catch((fault: unknown) => {
           deps.onFault?.(fault)
           const why = fault instanceof SealFault ? fault.message : 'This is a fault of spendgate. See the server log.'
           end({ state: 'failed', message: `${why} Nothing was stored.` })
@@ -177,6 +178,7 @@ function syncRoutes(
     route({
       method: 'get',
       path: `/admin/v1/prices/${vendor}/sync`,
+      needs: 'viewer',
       summary: `How far the last reading of the prices of ${vendor} is`,
       status: 200,
       reply: priceSyncReply,

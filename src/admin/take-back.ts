@@ -102,7 +102,7 @@ async function takeBackOne(
 }
 
 /** Our own rules bind us too: an id must not become another path or parameter. */
-function requestOf({ method, path, params = [], json }: TakeBack, runtime: VendorRuntime): Canonical | null {
+export function requestOf({ method, path, params = [], json }: TakeBack, runtime: VendorRuntime): Canonical | null {
   const slash = path.indexOf('/')
   if (slash < 0 || !isCanonicalPath(path.slice(slash))) return null
   if (slash > 0 && !runtime.vendor.hosts.includes(path.slice(0, slash))) return null

@@ -22,8 +22,15 @@ const instantOrNull = (ms: number | null): string | null => (ms === null ? null 
 const moneyOrNull = (amount: Usd | null | undefined): string | null =>
   amount === null || amount === undefined ? null : formatUsd(amount)
 
-/** Never the sealed secret. */
-export const credentialView = (record: CredentialRecord): object => ({
+/**
+ * Never the sealed secret.
+ *
+ * @param place where the secret is, if that is elsewhere
+ */
+export const credentialView = (
+  record: CredentialRecord,
+  place: string | Readonly<Record<string, string>> | null = null,
+): object => ({
   id: record.id,
   vendor: record.vendor,
   name: record.name,
@@ -32,6 +39,7 @@ export const credentialView = (record: CredentialRecord): object => ({
   api_version: record.apiVersion || null,
   fingerprint: record.fingerprint,
   last4: record.last4,
+  ...(place !== null && { secret_ref: place }),
   created_at: instant(record.createdAt),
   rotated_at: instantOrNull(record.rotatedAt),
 })
@@ -158,6 +166,7 @@ function policyInForce(policy: Policy): object {
     rate_limit_per_minute: policy.perMinute,
     approval_above_usd: moneyOrNull(policy.approvalAbove),
     require_reason: policy.requireReason,
+    issue: policy.issue && { max_children: policy.issue.childrenMax, max_depth: policy.issue.depthMax },
     vendors: Object.fromEntries(
       [...policy.vendors].map(([vendor, block]) => [
         vendor,

@@ -60,6 +60,13 @@ const EVENTS: Readonly<Record<string, Told>> = {
     message: (fields) =>
       `The table ${word(fields, 'table')} of ${word(fields, 'as_of')} is stale, and calls it prices are refused. Renew it: ${word(fields, 'renew')}.`,
   },
+  secret_unavailable: {
+    kind: 'credential.refused',
+    quietMs: HOUR_MS,
+    about: (fields) => `secret ${word(fields, 'credential')}`,
+    message: (fields) =>
+      `The secret of the credential ${word(fields, 'credential')} (${word(fields, 'vendor')}) cannot be had from where it is kept. The last one is used for a while; then its calls are refused. ${word(fields, 'message')}`,
+  },
   disk_little_room: {
     kind: 'disk.room',
     quietMs: DAY_MS,

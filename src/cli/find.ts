@@ -26,12 +26,15 @@ export async function findCredential(api: Api, text: string): Promise<Credential
 /** The id of a key given by id or by a name that only one living key has. */
 export async function keyId(api: Api, text: string): Promise<string> {
   if (text.startsWith('key_')) return text
-  const { rows: all } = await api.pages<KeyReply>('/keys', 'keys', SEARCHED_MAX)
+  const { rows: all, next } = await api.pages<KeyReply>('/keys', 'keys', SEARCHED_MAX)
   const named = all.filter(({ name }) => name === text)
   const living = named.filter(({ revoked_at }) => (revoked_at ?? null) === null)
   const meant = living.length > 0 ? living : named
   // Children are called like the key they hang under, which is the one that is meant.
   const roots = meant.filter(({ parent_id }) => (parent_id ?? null) === null)
+  // Agents issue children by themselves: behind so many of them may be the key that was asked for.
+  if (roots.length === 0 && next !== null)
+    throw usage(`There are more than ${SEARCHED_MAX} keys, and ${text} may be an older one. Name it by its id.`)
   const found = roots.length > 0 ? roots : meant
   if (found.length > 1) throw ambiguous('keys', text, found)
   if (found[0] === undefined) throw notFound(`There is no key ${text}. "spendgate key list" shows them.`)

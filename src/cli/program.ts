@@ -139,7 +139,10 @@ function serveAndDemo(program: Command, lazily: Lazily): void {
     .option('--resend-upstream <origin>', 'another origin for Resend')
     .option('--stripe-mcp-upstream <origin>', 'another origin for the MCP server that Stripe hosts')
     .option('--upstream-timeout-ms <ms>', 'how long a vendor may take (60000)', wholeNumber)
+    .option('--allow-private-upstreams <list>', 'private hosts and networks that vendors by configuration may be at')
     .option('--checkpoints <file>', 'where signed checkpoints of the audit trail go; - for stdout (checkpoints.ndjson)')
+    .option('--config <file>', 'what no flag says: references to secrets, private networks (docs/secrets.md)')
+    .option('--secret-refs <patterns>', 'references the admin API may store, separated by commas')
     .option('--drain-ms <ms>', 'how long calls may finish at the end (25000)', wholeNumber)
     .option('--allow-network-filesystem', 'keep the ledger on a file system that no other machine touches')
     .option('--reconcile-ms <ms>', 'between two reconciliations with the vendors (300000); 0 for none', milliseconds)
@@ -235,8 +238,8 @@ function setUp(program: Command, lazily: Lazily): void {
   const add = credential
     .command('add')
     .description('store a credential')
-    .argument('<vendor>', 'stripe, twilio or resend')
-  secretFlags(add.option('--name <name>', 'what to call it (the name of the vendor)'))
+    .argument('<vendor>', 'stripe, twilio, resend, or a name of your own for any HTTP API')
+  secretFlags(bindingFlags(add.option('--name <name>', 'what to call it (the name of the vendor)')))
   lazily(add, async () => (await import('./verbs/credential.js')).add)
   lazily(credential.command('list').description('list them'), async () => (await import('./verbs/credential.js')).list)
   const show = credential.command('show').description('show one').argument('<credential>', 'id or name')
@@ -244,8 +247,27 @@ function setUp(program: Command, lazily: Lazily): void {
   const rotate = credential.command('rotate').description('replace its secret').argument('<credential>', 'id or name')
   secretFlags(rotate)
   lazily(rotate, async () => (await import('./verbs/credential.js')).rotate)
+  const refresh = credential
+    .command('refresh')
+    .description('ask for its secret again, where that is kept')
+    .argument('<credential>', 'id or name')
+  lazily(refresh, async () => (await import('./verbs/credential.js')).refresh)
   const remove = credential.command('remove').description('delete it').argument('<credential>', 'id or name')
   lazily(remove, async () => (await import('./verbs/credential.js')).remove)
+}
+
+/** For vendors by configuration. github, openai, anthropic, slack, shopify, postmark and sendgrid are known. */
+function bindingFlags(command: Command): Command {
+  return command
+    .option('--base-url <url>', 'where its API is; the credential goes nowhere else')
+    .option('--auth <scheme>', 'how it takes its key: bearer, basic, header:NAME, query:NAME, hmac or oauth2')
+    .option('--auth-file <file>', 'all of that as JSON')
+    .option('--header <pair>', 'NAME=VALUE sent with every call; several are possible', collect)
+    .option('--username <name>', 'for basic')
+    .option('--key-id <id>', 'for hmac, where the key has an id')
+    .option('--client-id <id>', 'for oauth2')
+    .option('--grant-url <url>', 'for oauth2: where access tokens are asked for')
+    .option('--scope <scope>', 'for oauth2')
 }
 
 function secretFlags(command: Command): Command {
@@ -255,6 +277,11 @@ function secretFlags(command: Command): Command {
     .option('--secret-stdin', 'read the secret from standard input')
     .option('--secret-env <name>', 'take the secret from this environment variable')
     .option('--secret-file <file>', 'take the secret from this file')
+    .option(
+      '--secret-ref <reference>',
+      'where the server finds it, as vault://mount/data/path#field; PART=… of several',
+      collect,
+    )
     .option('--webhook-secret-stdin', 'read what Stripe signs its webhooks with (whsec_…) from standard input')
     .option('--webhook-secret-env <name>', 'take that from this environment variable')
     .option('--webhook-secret-file <file>', 'take that from this file')
@@ -281,6 +308,68 @@ function grant(program: Command, lazily: Lazily): void {
   lazily(show, async () => (await import('./verbs/policy.js')).show)
   const versions = policy.command('versions').description('list the versions of a policy').argument('<name>')
   lazily(versions, async () => (await import('./verbs/policy.js')).versions)
+  const test = policy
+    .command('test')
+    .description('say what a policy says to requests, and whether that is what was expected')
+    .argument('<file>', 'the policy, YAML or JSON')
+    .requiredOption('--fixtures <file>', 'requests with their expectations, YAML or JSON')
+    .option('--server', 'let the server judge: with its rates, prices and vendors')
+    .option('--offline', 'ask nobody, even where an object is missing')
+    .option('--credential <credential>', 'answers look-ups on the server, id or name (the only one of the vendor)')
+    .addHelpText('after', '\nExample:\n  spendgate policy test refunds.yaml --fixtures refunds.tests.yaml\n')
+  lazily(test, async () => (await import('./verbs/policy-test.js')).test)
+  const simulated = policy
+    .command('simulate')
+    .description('play recorded calls again under a policy, and say what would change in dollars')
+    .argument('<policy>', 'a file, NAME or NAME@VERSION')
+    .option('--since <when>', 'span back, date or instant (7d; with --run, all of it)')
+    .option('--to <when>', 'date or instant (now)')
+    .option('--run <run>', 'calls of this run', runId)
+    .option('--key <key>', 'calls of this key and those below it, id or name')
+    .option('--all-keys', 'of every key, whatever policy it was issued under')
+    .option('--enforce', 'as if it enforced, where it only observes')
+    .addHelpText('after', '\nExample:\n  spendgate policy simulate refunds.yaml --since 7d\n')
+  lazily(simulated, async () => (await import('./verbs/policy-simulate.js')).simulate)
+  const difference = policy
+    .command('diff')
+    .description('say in words what one policy says otherwise than another')
+    .argument('<from>', 'a file, NAME or NAME@VERSION')
+    .argument('<to>', 'a file, NAME or NAME@VERSION')
+  lazily(difference, async () => (await import('./verbs/policy-diff.js')).diff)
+  const suggested = policy
+    .command('suggest')
+    .description('write the least policy that would have let recorded calls through')
+    .option('--run <run>', 'calls of this run', runId)
+    .option('--key <key>', 'calls of this key and those below it, id or name')
+    .addOption(new Option('--from <what>', 'calls under policies that only observe').choices(['observe']))
+    .option('--since <span>', 'only calls of the last so long (7d; with --run, all of it)', duration)
+    .option('--name <name>', 'name of the policy (suggested)')
+    .option('--headroom <percent>', 'how far caps and rates lie above what was seen (20)', percent)
+  lazily(suggested, async () => (await import('./verbs/policy-suggest.js')).suggest)
+  const observed = policy
+    .command('observed')
+    .description('what policies that only observe would have refused, in dollars')
+    .option('--since <when>', 'span back, date or instant (7d; with --run, all of it)')
+    .option('--run <run>', 'calls of this run', runId)
+    .option('--key <key>', 'calls of this key and those below it, id or name')
+  lazily(observed, async () => (await import('./verbs/policy-observed.js')).observed)
+  const permissions = policy
+    .command('permissions')
+    .description('the smallest vendor keys that a policy needs')
+    .argument('<policy>', 'a file, NAME or NAME@VERSION')
+  lazily(permissions, async () => (await import('./verbs/policy-permissions.js')).permissions)
+
+  const taken = program.command('import').description('take over what another program was told')
+  const janee = taken
+    .command('janee')
+    .description("turn Janee's services and capabilities into credentials and policies, and say what is different")
+    .argument('<file>', "Janee's config.yaml")
+    .option('--credentials <file>', 'its credentials.json (the one beside it)')
+    .option('--daily-cap <usd>', 'cap a day in USD for every key under these policies', dollars)
+    .option('--keys', 'also make a vault key for each capability; they are shown once')
+    .option('--dry-run', 'say what would be done, and store nothing')
+    .addHelpText('after', '\nExample:\n  spendgate import janee ~/.janee/config.yaml --dry-run\n')
+  lazily(janee, async () => (await import('./verbs/import-janee.js')).importJanee)
 
   const key = program.command('key').description('vault keys: what agents hold')
   const create = key
@@ -327,6 +416,26 @@ function grant(program: Command, lazily: Lazily): void {
     .option('--cap <usd>', 'cap over the whole run', dollars)
     .option('--expires <span>', 'such as 2h', duration)
   lazily(runKey, async () => (await import('./verbs/key.js')).run)
+  const token = key
+    .command('token')
+    .description('make a session token: a child key with a frozen scope')
+    .argument('<key>', 'id or name of the parent')
+    .argument('[file]', 'the scope as JSON or YAML, in place of the flags; - for standard input')
+    .option('--credential <credential...>', 'of these credentials of the parent, by id or name')
+    .option('--vendor <vendor...>', 'of these vendors')
+    .option('--method <method...>', 'only these HTTP methods')
+    .option('--domain <host...>', "only these hosts of the vendors' APIs")
+    .option('--endpoint <pattern...>', 'only endpoints such as "GET /v1/charges*"')
+    .option('--rate <n>', 'calls a minute', wholeNumber)
+    .option('--expires <span>', 'such as 4h (1h)', duration)
+    .option('--daily-cap <usd>', 'cap a day', dollars)
+    .option('--max-amount <usd>', 'cap a call', dollars)
+    .option('--name <name>', "the parent's when absent")
+    .addHelpText(
+      'after',
+      '\nExample:\n  spendgate key token support-bot --vendor stripe --method GET POST --rate 30 --expires 4h\n',
+    )
+  lazily(token, async () => (await import('./verbs/key.js')).token)
 }
 
 function watch(program: Command, lazily: Lazily): void {
@@ -354,9 +463,10 @@ function watch(program: Command, lazily: Lazily): void {
     )
     .option('--from <time>', 'a date, an instant, or a span back such as 24h')
     .option('--to <time>', 'the same; the end is not included')
+    .option('--max-loss', 'in place of it, what may still be lost now')
     .addHelpText(
       'after',
-      '\nExamples:\n  spendgate spend --by day --from 30d\n  spendgate spend --by vendor --from 2026-11-01 --to 2026-12-01 --json\n',
+      '\nExamples:\n  spendgate spend --by day --from 30d\n  spendgate spend --by vendor --from 2026-11-01 --to 2026-12-01 --json\n  spendgate spend --max-loss\n',
     )
   lazily(spend, async () => (await import('./verbs/spend.js')).spend)
 
@@ -440,6 +550,31 @@ function keep(program: Command, lazily: Lazily): void {
     .option('--reason <text>', 'for the record, and for the agent')
   lazily(deny, async () => (await import('./verbs/approvals.js')).deny)
 
+  const operator = program.command('operator').description('who may act on the admin port, and as what')
+  const addOperator = operator
+    .command('add')
+    .description('add an operator; the token is shown once')
+    .argument('<name>')
+    .addOption(
+      new Option('--role <role>', 'what they may').choices(['viewer', 'approver', 'admin']).makeOptionMandatory(),
+    )
+    .option('--expires <span>', 'how long the token opens anything, such as 90d', duration)
+  lazily(addOperator, async () => (await import('./verbs/operator.js')).add)
+  lazily(
+    operator.command('list', { isDefault: true }).description('list them'),
+    async () => (await import('./verbs/operator.js')).list,
+  )
+  const revokeOperator = operator
+    .command('revoke')
+    .description('let one do nothing more, at once')
+    .argument('<operator>', 'id or name')
+  lazily(revokeOperator, async () => (await import('./verbs/operator.js')).revoke)
+  const readmit = operator
+    .command('readmit')
+    .description('let a person sign in again who was revoked')
+    .argument('<operator>', 'id or name')
+  lazily(readmit, async () => (await import('./verbs/operator.js')).readmit)
+
   const rates = program.command('rates').description('exchange rates, kept by the operator')
   lazily(rates.command('show').description('print the table'), async () => (await import('./verbs/rates.js')).show)
   const set = rates
@@ -475,6 +610,19 @@ function keep(program: Command, lazily: Lazily): void {
     .option('--credential <credential>', 'to ask with, id or name (the only one of the vendor)')
     .option('--confirm', 'accept a change of more than 20 %')
   lazily(syncPrices, async () => (await import('./verbs/prices.js')).sync)
+
+  const reverse = program
+    .command('reverse')
+    .description('what would undo a run; with --execute, the undoing of what you confirm')
+    .argument('<run>')
+    .option('--key <key>', 'the root key, where several have a run of that name')
+    .option('--execute', 'ask about each item, and do what is confirmed')
+    .option('--yes <item...>', 'these items are confirmed, by their ids in the plan')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  spendgate reverse run_42\n  spendgate reverse run_42 --execute\n  spendgate reverse run_42 --execute --yes undo_1f0c… --json\n',
+    )
+  lazily(reverse, async () => (await import('./verbs/reverse.js')).reverse)
 
   const reconcile = program
     .command('reconcile')
@@ -586,6 +734,7 @@ const checked =
   }
 const milliseconds = checked(/^(?:0|[1-9]\d{0,7})$/, 'Expected milliseconds.')
 const wholeNumber = checked(/^[1-9]\d{0,8}$/, 'Expected a whole number above zero.')
+const percent = checked(/^\d{1,3}$/, 'Expected whole per cents, such as 20.')
 const port = checked(/^(?:0|[1-9]\d{0,4})$/, 'Expected a port number.')
 const duration = checked(/^\d{1,9}[smhd]$/, 'Expected a span such as 30m, 8h or 7d.')
 const date = checked(/^\d{4}-\d{2}-\d{2}$/, 'Expected a date such as 2026-11-20.')

@@ -11,8 +11,26 @@ export interface CredentialReply {
   readonly api_version?: string | null
   readonly fingerprint: string
   readonly last4: string
+  readonly secret_ref?: string | Readonly<Record<string, string>>
   readonly created_at?: string
   readonly rotated_at?: string | null
+}
+
+export interface OperatorReply {
+  readonly id: string
+  readonly kind: string
+  readonly name: string | null
+  readonly role: string
+  readonly status: string
+  readonly created_at: string
+  readonly created_by: string
+  readonly expires_at: string | null
+  readonly revoked_at: string | null
+}
+
+/** The only reply that holds an operator's token. */
+export interface NewOperatorReply extends OperatorReply {
+  readonly token: string
 }
 
 export interface PolicyReply {

@@ -34,6 +34,10 @@ export function vendorNamed(text: string): VendorName {
   throw usage(`spendgate knows no vendor "${text}". Vendors: ${VENDORS.join(', ')}.`)
 }
 
+/** Whether a credential of this vendor is one that the command knows how to ask for; null for a vendor by configuration. */
+export const catalogued = (text: string): VendorName | null =>
+  VENDORS.find((vendor) => vendor === text.toLowerCase()) ?? null
+
 /** The parts of a vendor's credential, by the names the admin API takes. */
 export async function credentialParts(
   context: Context,
@@ -45,14 +49,14 @@ export async function credentialParts(
   if (vendor !== 'twilio') {
     const question =
       vendor === 'stripe' ? 'Stripe key (hidden; a restricted key rk_… is best): ' : 'Resend key (hidden): '
-    return { api_key: given ?? (await asked(context, question, true)) }
+    return { api_key: given ?? (await askedFor(context, question, true)) }
   }
-  const account = options.accountSid ?? (await asked(context, 'Twilio account SID (AC…): ', false))
+  const account = options.accountSid ?? (await askedFor(context, 'Twilio account SID (AC…): ', false))
   const apiKey =
     options.apiKeySid ??
     (given === null ? await answered(context, "API key SID (SK…; empty: use the account's auth token): ", false) : '')
   const secret =
-    given ?? (await asked(context, apiKey === '' ? 'Auth token (hidden): ' : 'API key secret (hidden): ', true))
+    given ?? (await askedFor(context, apiKey === '' ? 'Auth token (hidden): ' : 'API key secret (hidden): ', true))
   return apiKey === ''
     ? { account_sid: account, auth_token: secret }
     : { account_sid: account, api_key_sid: apiKey, api_key_secret: secret }
@@ -78,7 +82,7 @@ export async function webhookParts(
 export const namesSource = (options: SecretOptions): boolean =>
   options.secretStdin === true || options.secretEnv !== undefined || options.secretFile !== undefined
 
-async function givenSecret(context: Context, options: SecretOptions): Promise<string | null> {
+export async function givenSecret(context: Context, options: SecretOptions): Promise<string | null> {
   const sources = [options.secretStdin === true, options.secretEnv !== undefined, options.secretFile !== undefined]
   if (sources.filter(Boolean).length > 1) throw usage('Give one of --secret-stdin, --secret-env and --secret-file.')
   if (options.secretStdin === true) return cleaned(await context.io.readStdin(SECRET_BYTES_MAX), 'standard input')
@@ -112,7 +116,7 @@ function cleaned(text: string, from: string): string {
 }
 
 /** Several parts at once, as `{"account_sid": …}`: for scripts that hold a whole Twilio credential. */
-function partsFromJson(text: string): SecretParts {
+export function partsFromJson(text: string): SecretParts {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -127,7 +131,7 @@ function partsFromJson(text: string): SecretParts {
   return Object.fromEntries(parts) as SecretParts
 }
 
-async function asked(context: Context, question: string, hidden: boolean): Promise<string> {
+export async function askedFor(context: Context, question: string, hidden: boolean): Promise<string> {
   const answer = (await answered(context, question, hidden)).trim()
   if (answer === '') throw usage('Nothing was entered, and nothing was sent.')
   if (/\s/.test(answer)) throw usage('What was entered has spaces inside, and nothing was sent.')
@@ -144,7 +148,8 @@ async function answered(context: Context, question: string, hidden: boolean): Pr
   return (await context.io.ask(question, hidden)).trim()
 }
 
-const VENDOR_KEY = /(?:^|[=:,])(?:(?:sk|rk)_(?:live|test|org)_|whsec_|re_(?!vault_)[A-Za-z0-9]{6,}_[A-Za-z0-9]{12,})/
+const VENDOR_KEY =
+  /(?:^|[=:,\s])(?:(?:sk|rk)_(?:live|test|org)_|whsec_|re_(?!vault_)[A-Za-z0-9]{6,}_[A-Za-z0-9]{12,}|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_|sk-ant-|sk-proj-|xox[abeoprs]-|shp(?:at|ca|pa|ua)_|SG\.[\w-]{16,})/
 const VAULT_KEY = /vault_(?:live|test)_[A-Za-z0-9]{16,}/
 
 /** Refuses a command line that carries a secret, without repeating it. Null when there is none. */

@@ -33,6 +33,45 @@ export interface Approval {
   used_by: string | null
 }
 
+/** How a vendor by configuration takes its key. */
+export type AuthScheme =
+  | {
+      scheme: 'bearer'
+    }
+  | {
+      scheme: 'basic'
+    }
+  | {
+      scheme: 'header'
+      name: string
+      /** Stands before the key, such as "Token ". */
+      prefix?: string | undefined
+    }
+  | {
+      scheme: 'query'
+      name: string
+    }
+  | {
+      scheme: 'hmac'
+      algorithm?: 'sha256' | 'sha512' | undefined
+      encoding?: 'hex' | 'base64' | undefined
+      /** What is signed; absent: timestamp, method, target and body, a line each. */
+      payload?: string | undefined
+      timestamp?: 'seconds' | 'milliseconds' | 'iso' | undefined
+      signature_header?: string | undefined
+      timestamp_header?: string | undefined
+      key_header?: string | undefined
+    }
+  | {
+      scheme: 'oauth2'
+      token_url: string
+      scope?: string | undefined
+      audience?: string | undefined
+      client?: 'basic' | 'body' | undefined
+      /** Takes the token as it is; absent: Authorization, as Bearer. */
+      header?: string | undefined
+    }
+
 export interface Call {
   id: string
   at: string
@@ -101,6 +140,8 @@ export interface Credential {
   api_version: string | null
   fingerprint: string
   last4: string
+  /** Where the secret is kept; absent where it is stored here. */
+  secret_ref?: (string | { [name: string]: string }) | undefined
   created_at: string
   rotated_at: string | null
 }
@@ -113,16 +154,23 @@ export interface Erasure {
   kept: string[]
 }
 
-/** What may still be lost: what caps leave to living root keys, and what stands, a month of it where it recurs. Null: no cap bounds it. */
+/** What may still be lost: what caps leave to root keys that can be used, shared budgets once, what is held, and what stands, a month of it where it recurs. Null: no cap bounds it. */
 export interface Exposure {
   max_loss_usd: string | null
+  caps_left_usd: string | null
+  held_usd: string
+  /** Whom nothing bounds, and what would; null where everything is bounded. */
+  why: string | null
   by_key: {
     key_id: string
     max_loss_usd: string | null
     caps_left_usd: string | null
+    held_usd: string
     scheduled_usd: string
     recurring_usd: string
     open_usd: string
+    /** Open things that can be completed any number of times; each counts once. */
+    unlimited_open: number
   }[]
 }
 
@@ -138,6 +186,35 @@ export interface IssuedKey {
   parent_id: string | null
   test: boolean
 }
+
+/** A child key with a frozen scope, shown once, and the scope in force. */
+export interface IssuedToken {
+  id: string
+  key: string
+  presentations: { [name: string]: unknown }
+  expires_at: string | null
+  name: string
+  policy: string
+  run: string | null
+  parent_id: string | null
+  test: boolean
+  scope: {
+    allowedKeyIds: string[]
+    allowedProviders: string[]
+    allowedMethods: string[] | null
+    allowedDomains: string[] | null
+    endpoints: {
+      allow: string[] | null
+      deny: string[]
+    } | null
+    rateLimitPerMinute: number | null
+    daily_cap_usd: string | null
+    max_amount_usd: { [name: string]: string | null }
+  }
+}
+
+/** Any JSON. */
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
 
 export interface Key {
   id: string
@@ -203,6 +280,10 @@ export interface KeyDetail {
     rate_limit_per_minute: number | null
     approval_above_usd: string | null
     require_reason: boolean
+    issue: {
+      max_children: number
+      max_depth: number
+    } | null
     document: unknown
     narrowings: unknown[]
     vendors: {
@@ -246,6 +327,21 @@ export interface Movement {
   why: string | null
 }
 
+/** Somebody who acts on the admin port under a name of their own. */
+export interface Operator {
+  id: string
+  kind: 'token' | 'person'
+  /** Null once it was erased. */
+  name: string | null
+  /** Of a person: what the provider’s claims came to at the last sign-in. */
+  role: 'viewer' | 'approver' | 'admin'
+  status: 'active' | 'expired' | 'revoked'
+  created_at: string
+  created_by: string
+  expires_at: string | null
+  revoked_at: string | null
+}
+
 export interface Pending {
   /** The call that made it. */
   id: string
@@ -270,6 +366,115 @@ export interface Policy {
   version: number
   created_at: string
   document: unknown
+}
+
+export interface PolicySimulation {
+  policy: string
+  /** Only keys issued under this policy; null: every key. */
+  keys_under: string | null
+  from: string
+  to: string
+  complete: boolean
+  message: string | null
+  keys: number
+  recorded: {
+    admitted: {
+      calls: number
+      usd: string
+    }
+    refused: {
+      calls: number
+      usd: string
+    }
+  }
+  simulated: {
+    admitted: {
+      calls: number
+      usd: string
+    }
+    refused: {
+      calls: number
+      usd: string
+    }
+  }
+  newly_refused: {
+    calls: number
+    usd: string
+    by_rule: {
+      rule: string
+      code: string
+      calls: number
+      usd: string
+      first: {
+        call: string
+        at: string
+      }
+    }[]
+  }
+  newly_allowed: {
+    calls: number
+    usd: string
+  }
+  /** On objects that a call now refused had made. */
+  following: {
+    calls: number
+    usd: string
+  }
+  not_judged: {
+    calls: number
+    usd: string
+    by_reason: {
+      why: string
+      calls: number
+      usd: string
+      first: {
+        call: string
+        at: string
+      }
+    }[]
+  }
+  caps: {
+    rule: string
+    label: string
+    cap_usd: string
+    most_usd: string
+    /** The first call that did not fit any more. */
+    first: {
+      call: string
+      at: string
+    } | null
+    refused: number
+  }[]
+  changes: {
+    call: string
+    at: string
+    key_id: string
+    run: string
+    vendor: string
+    method: string
+    path: string
+    operation: string | null
+    customer: string | null
+    usd: string
+    was: {
+      verdict: string
+      code: string | null
+      rule: string | null
+    }
+    becomes: {
+      verdict: string
+      code: string | null
+      rule: string | null
+      message: string | null
+    }
+  }[]
+}
+
+/** Who asks: as the ledger’s entries name them, and as people do. */
+export interface Principal {
+  actor: string
+  name: string
+  role: 'viewer' | 'approver' | 'admin'
 }
 
 export interface Problem {
@@ -325,6 +530,63 @@ export interface Reconciliation {
   faults: string[]
 }
 
+/** What would undo a run, and what nothing undoes. Nothing is sent by planning. */
+export interface Reversal {
+  run: string
+  items: {
+    /** What to confirm it by; null unless it is open. */
+    id: string | null
+    state: 'open' | 'undone' | 'impossible'
+    vendor: string
+    /** The vendor's id of what it acts on; null where it is not known. */
+    on: string | null
+    call_ids: string[]
+    key_id: string
+    at: string
+    operation: string
+    /** What the calls count for. */
+    counted_usd: string
+    does: string | null
+    request: {
+      method: string
+      path: string
+      params: { [name: string]: string }
+    } | null
+    /** What undoing it moves; null for nothing, or where no rate tells. */
+    amount_usd: string | null
+    /** What stays lost. */
+    leaves: string | null
+    /** Why there is nothing to do, or nothing that can be done. */
+    why: string | null
+    /** The last attempt to undo it, by whom. */
+    begun: {
+      at: string
+      by: string
+      state: 'begun' | 'refused' | 'done'
+    } | null
+  }[]
+  /** What the open items would move. */
+  open_usd: string
+  /** Calls that moved no money and left nothing that acts. Not listed. */
+  harmless_calls: number
+  /** True where the run has more calls than are looked through. */
+  more: boolean
+}
+
+export interface ReversalResults {
+  run: string
+  results: {
+    id: string
+    state: 'done' | 'refused' | 'unknown' | 'not_sent' | 'gone'
+    /** True where it had been done by an earlier request. */
+    before: boolean
+    why: string
+    amount_usd: string | null
+    /** The vendor's id of the money that went back. */
+    outcome: string | null
+  }[]
+}
+
 export interface Run {
   run: string
   key_id: string
@@ -371,6 +633,30 @@ export interface Calls {
       source?: string | undefined
     }
   }
+  /** Add an operator with a token of their own, which is shown once. */
+  'POST /operators': {
+    body: {
+      name: string
+      role: 'viewer' | 'approver' | 'admin'
+      /** How long the token opens anything; absent: until it is revoked. */
+      expires_in?: string | undefined
+    }
+    reply: {
+      id: string
+      kind: 'token' | 'person'
+      /** Null once it was erased. */
+      name: string | null
+      /** Of a person: what the provider’s claims came to at the last sign-in. */
+      role: 'viewer' | 'approver' | 'admin'
+      status: 'active' | 'expired' | 'revoked'
+      created_at: string
+      created_by: string
+      expires_at: string | null
+      revoked_at: string | null
+      /** Shown once; only a keyed digest of it is stored. */
+      token: string
+    }
+  }
   /** Archive and delete old history, whole signed segments of it; what is left still proves everything. */
   'POST /audit/prune': {
     body?: {
@@ -404,6 +690,19 @@ export interface Calls {
       next_cursor: string | null
     }
   }
+  /** Do the confirmed items of the plan, each at most once, with the real credential. */
+  'POST /runs/{run}/reversal': {
+    path: {
+      run: string
+    }
+    body: {
+      /** Ids of the items that are confirmed. */
+      items: string[]
+      /** The root key, where several have a run of that name. */
+      key?: string | undefined
+    }
+    reply: ReversalResults
+  }
   /** Erase a person's e-mail address, phone number or vendor id from everything that is not in force. */
   'POST /audit/erase': {
     body: {
@@ -434,6 +733,17 @@ export interface Calls {
     }
     reply: {
       versions: Policy[]
+      next_cursor: string | null
+    }
+  }
+  /** Everybody who may act or could once, without their tokens. */
+  'GET /operators': {
+    query?: {
+      limit?: string | undefined
+      cursor?: string | undefined
+    }
+    reply: {
+      operators: Operator[]
       next_cursor: string | null
     }
   }
@@ -478,6 +788,38 @@ export interface Calls {
     }
     reply: IssuedKey
   }
+  /** Issue a session token: a child key with a frozen scope. */
+  'POST /keys/{id}/tokens': {
+    path: {
+      id: string
+    }
+    body?: {
+      /** Credentials of the key: ids, names, or vendor/name. */
+      allowedKeyIds?: string[] | undefined
+      /** Vendors. */
+      allowedProviders?: string[] | undefined
+      allowedMethods?: string[] | undefined
+      /** Hosts of the vendors' APIs. */
+      allowedDomains?: string[] | undefined
+      rateLimitPerMinute?: number | undefined
+      /** Seconds, or a span such as "4h"; at most 30 days. Absent: an hour. */
+      expiresIn?: (number | string) | undefined
+      /** Patterns "METHOD path" that are allowed, or {allow, deny}. */
+      endpoints?:
+        | (
+            | string[]
+            | {
+                allow?: string[] | undefined
+                deny?: string[] | undefined
+              }
+          )
+        | undefined
+      daily_cap_usd?: string | undefined
+      max_amount_usd?: string | undefined
+      name?: string | undefined
+    }
+    reply: IssuedToken
+  }
   /** Issue a vault key. */
   'POST /keys': {
     body: {
@@ -490,6 +832,21 @@ export interface Calls {
       run?: string | undefined
     }
     reply: IssuedKey
+  }
+  /** Let a person sign in again who was revoked. */
+  'POST /operators/{id}/readmit': {
+    path: {
+      id: string
+    }
+    body?: { [name: string]: unknown }
+    reply: Operator
+  }
+  /** Let an operator do nothing more, at once; their sessions end with it. */
+  'DELETE /operators/{id}': {
+    path: {
+      id: string
+    }
+    reply: void
   }
   /** Let calls cost money again after a restore: what the ledger does not know has been looked at. */
   'POST /ledger/confirm-restore': {
@@ -703,13 +1060,15 @@ export interface Calls {
       max_age_days: number
     }
   }
-  /** Replace the secret; vault keys stay as they are. */
+  /** Replace the secret, or ask for it again where it is kept; vault keys stay as they are. */
   'POST /credentials/{id}/rotate': {
     path: {
       id: string
     }
-    body: {
-      secret: { [name: string]: string }
+    body?: {
+      secret?: { [name: string]: string } | undefined
+      /** Where the secret is kept, in place of the secret: vault://mount/data/path#field, aws-sm://name#field or op://vault/item/field; or one for each part. */
+      secret_ref?: (string | { [name: string]: string }) | undefined
       /** The vendor API version that every call under it is sent with; absent: the one the prices are for. */
       api_version?: string | undefined
     }
@@ -860,9 +1219,16 @@ export interface Calls {
     body: {
       vendor: string
       name: string
-      secret: { [name: string]: string }
+      secret?: { [name: string]: string } | undefined
+      /** Where the secret is kept, in place of the secret: vault://mount/data/path#field, aws-sm://name#field or op://vault/item/field; or one for each part. */
+      secret_ref?: (string | { [name: string]: string }) | undefined
       /** The vendor API version that every call under it is sent with; absent: the one the prices are for. */
       api_version?: string | undefined
+      /** Where its API is, and what stands before every path. The credential goes nowhere else. */
+      base_url?: string | undefined
+      auth?: AuthScheme | undefined
+      /** Sent with every call under the credential. No secrets: they are shown. */
+      headers?: { [name: string]: string } | undefined
     }
     reply: Credential
   }
@@ -922,6 +1288,30 @@ export interface Calls {
       next_cursor: string | null
     }
   }
+  /** The least policy that would have let recorded calls through. */
+  'POST /policies/suggest': {
+    body: {
+      /** Absent: the last 7 days; with a run, all of it. */
+      since?: (string | string) | undefined
+      /** Exclusive; absent: now. */
+      to?: string | undefined
+      run?: string | undefined
+      /** This key and those below it. */
+      key?: string | undefined
+      /** Calls of keys whose policy only observes. */
+      observed?: boolean | undefined
+      name?: string | undefined
+      /** Per cent over what was seen; 20 when absent. */
+      headroom?: number | undefined
+    }
+    reply: {
+      document: unknown
+      yaml: string
+      calls: number
+      /** What was seen and is not in the policy, or not certain. */
+      left_out: string[]
+    }
+  }
   /** The run that was last asked for in the background. */
   'GET /reconcile': {
     reply: {
@@ -933,6 +1323,24 @@ export interface Calls {
       report: Reconciliation | null
       /** Why it failed. */
       message: string | null
+    }
+  }
+  /** The smallest key of each vendor that a policy needs. */
+  'GET /policies/{name}/permissions': {
+    path: {
+      name: string
+    }
+    reply: {
+      policy: string
+      vendors: {
+        vendor: string
+        operations: number
+        kind: string
+        permissions: string[]
+        /** Operations whose permission is not known here. */
+        unknown: string[]
+        source: string
+      }[]
     }
   }
   /** Tighten a key and its children by a partial policy. */
@@ -957,9 +1365,141 @@ export interface Calls {
       next_cursor: string | null
     }
   }
+  /** What a policy would have said to calls of the past, with what would change in dollars. */
+  'POST /policies/simulate': {
+    body: {
+      /** A stored policy by name or name@version, or a document. */
+      policy: string | { [name: string]: unknown }
+      /** Absent: the last 7 days; with a run, all of it. */
+      since?: (string | string) | undefined
+      /** Exclusive; absent: now. */
+      to?: string | undefined
+      run?: string | undefined
+      /** This key and those below it. */
+      key?: string | undefined
+      /** Every key; absent: those issued under a policy of this name, or every key when there is none. */
+      all_keys?: boolean | undefined
+      /** Judge as if it enforced, whatever its mode. */
+      enforce?: boolean | undefined
+    }
+    reply: PolicySimulation
+  }
+  /** What a policy would say to a request, or to several with what is expected of each. */
+  'POST /policies/test': {
+    body: {
+      /** A stored policy by name or name@version, or a document. */
+      policy: string | { [name: string]: unknown }
+      request?:
+        | {
+            vendor: string
+            method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+            path: string
+            form?: { [name: string]: Json } | undefined
+            json?: Json | undefined
+            headers?: { [name: string]: string } | undefined
+            /** When it is made; now when absent. */
+            at?: string | undefined
+            /** What every budget has counted before it. */
+            spent_usd?: (string | number) | undefined
+          }
+        | undefined
+      tests?:
+        | {
+            name: string
+            request: string
+            form?: { [name: string]: Json } | undefined
+            json?: Json | undefined
+            headers?: { [name: string]: string } | undefined
+            /** When it is made; now when absent. */
+            at?: string | undefined
+            /** What every budget has counted before it. */
+            spent_usd?: (string | number) | undefined
+            /** Vendor objects by path, as the vendor would reply with them; null: there is none. */
+            objects?: { [name: string]: { [name: string]: Json } | null } | undefined
+            expect: string
+          }[]
+        | undefined
+      /** When it is made; now when absent. */
+      at?: string | undefined
+      /** Vendor objects by path, as the vendor would reply with them; null: there is none. */
+      objects?: { [name: string]: { [name: string]: Json } | null } | undefined
+      /** Answers look-ups for which no object is given; absent: the only credential of the vendor. */
+      credential?: string | undefined
+      /** false: ask no vendor anything. */
+      look_ups?: boolean | undefined
+    }
+    reply:
+      | {
+          verdict: 'allow' | 'deny' | 'would_deny' | 'unknown'
+          code: string | null
+          rule: string | null
+          message: string | null
+          operation: string | null
+          effect: string | null
+          quoted_usd: string | null
+          /** Look-ups that could not be answered. */
+          needs?: string[] | undefined
+        }
+      | {
+          ok: boolean
+          passed: number
+          failed: number
+          results: {
+            name: string
+            ok: boolean
+            expect: string
+            said: string
+            verdict: 'allow' | 'deny' | 'would_deny' | 'unknown'
+            code: string | null
+            rule: string | null
+            message: string | null
+            operation: string | null
+            effect: string | null
+            quoted_usd: string | null
+            /** Look-ups that could not be answered. */
+            needs?: string[] | undefined
+          }[]
+        }
+  }
   /** What may still be lost if every agent does its worst from now on. */
   'GET /exposure': {
     reply: Exposure
+  }
+  /** What policies that only observe let through and would have refused. */
+  'GET /observed': {
+    query?: {
+      /** Absent: the last 7 days; with a run, all of it. */
+      since?: (string | string) | undefined
+      /** Exclusive; absent: now. */
+      to?: string | undefined
+      run?: string | undefined
+      /** This key and those below it. */
+      key?: string | undefined
+    }
+    reply: {
+      from: string
+      to: string
+      complete: boolean
+      all: {
+        calls: number
+        usd: string
+      }
+      would_deny: {
+        calls: number
+        usd: string
+        by_rule: {
+          rule: string
+          code: string
+          calls: number
+          usd: string
+          first: {
+            call: string
+            at: string
+          }
+          message: string | null
+        }[]
+      }
+    }
   }
   /** What the ledger’s file stands on, and whether it can be trusted; the proof is at audit/verify. */
   'GET /ledger/check': {
@@ -996,6 +1536,16 @@ export interface Calls {
       }
     }
   }
+  /** What would undo a run; looks at the vendors and changes nothing. */
+  'GET /runs/{run}/reversal': {
+    path: {
+      run: string
+    }
+    query?: {
+      key?: string | undefined
+    }
+    reply: Reversal
+  }
   /** Where the chain stood and when, signed, oldest first. */
   'GET /audit/checkpoints': {
     query?: {
@@ -1013,6 +1563,10 @@ export interface Calls {
       ok: boolean
       faults: string[]
     }
+  }
+  /** Who asks. */
+  'GET /operators/me': {
+    reply: Principal
   }
   /** Write a copy of the database; secrets stay sealed in it, and the master key is not part of it. */
   'POST /backup': {

@@ -39,6 +39,17 @@ export interface Subjects {
   readonly urls?: readonly string[] | null
   /** ISO 4217, lower case. */
   readonly currencies?: readonly string[] | null
+  /** What the call says in its body or query, of a vendor whose parameters nobody here knows; for conditions. */
+  readonly said?: Said
+}
+
+/** Parameters as conditions of a policy see them. */
+export interface Said {
+  /**
+   * Every value at a place such as `labels[*].name`, numbers and words as text; null among them where the place has none.
+   * Null alone when what is there cannot be compared: a map where a value should be, or a name beside another spelling of it.
+   */
+  at(place: readonly string[]): readonly (string | null)[] | null
 }
 
 /** What a call makes happen later, when nobody calls any more. */

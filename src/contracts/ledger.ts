@@ -283,10 +283,12 @@ export interface NewKey {
   readonly test: boolean
   readonly expiresAt: number | null
   readonly createdAt: number
+  /** How many living keys may be below each of these, this one included; one more is refused (LedgerConflict). */
+  readonly livingMax?: readonly { readonly keyId: string; readonly most: number }[]
   readonly actor: string
 }
 
-export interface KeyRecord extends Omit<NewKey, 'actor'> {
+export interface KeyRecord extends Omit<NewKey, 'actor' | 'livingMax'> {
   readonly rootId: string
   readonly revokedAt: number | null
   readonly revokeReason: string | null

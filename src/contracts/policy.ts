@@ -16,6 +16,9 @@ export interface VendorPolicy {
   readonly beneficiaries: Allowlist
   readonly accounts: Allowlist
   readonly callbackHosts: Allowlist
+  /** What must hold of the fields of a call. Only vendors without a catalogue say what a call holds. */
+  readonly conditions: readonly Condition[]
+  readonly costs: Costs
   /** Bounds on what `permit: [future_spend]` opens, beside the recurring budget. */
   readonly future: {
     /** Largest quantity one call may order or put up for sale; undefined for any. */
@@ -25,12 +28,50 @@ export interface VendorPolicy {
   }
 }
 
+/** What a policy asks of a field. All of it must hold, for every value that stands there. */
+export interface Condition {
+  /** Whether it is asked of a `METHOD path`. */
+  concerns(endpoint: string): boolean
+  /** `labels[*].name` as written, and its steps. */
+  readonly field: string
+  readonly place: readonly string[]
+  /** Why these values (null where there is none) are not accepted, as a predicate («is …»); null when they are. */
+  fault(values: readonly (string | null)[]): string | null
+  /** Where it stands in the document: `vendors.github.conditions[0]`. */
+  readonly at: string
+}
+
+/** What a policy says that calls at a vendor without prices cost. */
+export interface Costs {
+  /** What a call costs, the dearest of what is said of it; null when nothing is said. */
+  of(endpoint: string): Usd | null
+  /** Where the reply says what it cost; null when it does not. */
+  readonly from: {
+    concerns(endpoint: string): boolean
+    readonly place: readonly string[]
+    /** USD for one of what the field counts, decimal text. */
+    readonly usdEach: string
+  } | null
+  /** `max_amount_usd`: what such a call is reserved at when nothing else is said. */
+  readonly bound: Usd | null
+}
+
 /** Exact values or `*` patterns. */
 export interface Allowlist {
   has(value: string): boolean
   /** The entries as written, for messages and reports. */
   readonly entries: readonly string[]
 }
+
+/** Whose spending a budget counts: one key's, or that of all keys under a policy, on a credential, or of a team or project by whatever policy. */
+export type BudgetScope = 'key' | 'policy' | 'credential' | `team:${string}` | `project:${string}`
+
+/**
+ * The zone of a budget's days and months. What keys of several policies share has one calendar, or each zone would have
+ * a counter, and a cap, of its own.
+ */
+export const zoneOf = ({ scope }: Pick<BudgetRule, 'scope'>, timeZone: string): string =>
+  scope === 'credential' || scope.includes(':') ? 'UTC' : timeZone
 
 /** One limit on money over a span, as the document states it. */
 export interface BudgetRule {
@@ -41,7 +82,7 @@ export interface BudgetRule {
   readonly direction: 'in' | 'out' | null
   /** spent: what calls cost. recurring: what standing commitments cost a month; a cap of it has no window (`per: all`). */
   readonly measure: 'spent' | 'recurring'
-  readonly scope: 'key' | 'policy' | 'credential'
+  readonly scope: BudgetScope
   readonly code: 'run_cap_exceeded' | 'daily_cap_exceeded' | 'budget_exceeded'
   /** Where it stands in the document, e.g. `daily_cap_usd` or `budgets[1]`. */
   readonly at: string
@@ -62,6 +103,13 @@ export interface Policy {
   /** Who may approve. client: the person at the agent's MCP client too; operator: nobody else. The operator always may. */
   readonly approvalBy: 'operator' | 'client'
   readonly requireReason: boolean
+  /** What an agent may issue below its own key by itself; null: nothing. */
+  readonly issue: {
+    /** Living keys below the key, at most. */
+    readonly childrenMax: number
+    /** How many generations of them. */
+    readonly depthMax: number
+  } | null
   /** How long an identical write in the same run counts as a duplicate; null: never. */
   readonly duplicateWithinMs: number | null
   readonly vendors: ReadonlyMap<string, VendorPolicy>
@@ -147,8 +195,8 @@ export interface Decision {
 }
 
 /**
- * One question a policy answers. `policies` are those of the key and its ancestors, without repetition; a rule
- * speaks for each. Rules are pure: everything they may depend on is in the arguments.
+ * One question a policy answers. `policies` are those of the key and its ancestors, in the order of `usage.keys`, or
+ * the only one where all have the same; a rule speaks for each. Rules are pure: everything they may depend on is in the arguments.
  */
 export interface Rule {
   readonly name: string
@@ -211,4 +259,21 @@ export interface Judge {
   screen(call: Call, usage: Usage, policies: readonly Policy[]): Denial | null
   /** All rules in the order of contract §6. */
   decide(call: Call, usage: Usage, policies: readonly Policy[]): Decision
+  /** What a document says otherwise than another one, which `parse` has let through like it. */
+  differences(from: unknown, to: unknown): readonly Difference[]
+  /** Whether a document lets some call of an operation pass its endpoints and effects, whatever its amount and subjects. */
+  opens(
+    document: unknown,
+    vendor: string,
+    operation: { readonly routes: readonly string[]; readonly effect: Effect; readonly preview?: true },
+  ): boolean
+}
+
+/** One thing that a policy says otherwise than another. */
+export interface Difference {
+  /** Where it stands: `vendors.stripe.max_amount_usd`. */
+  readonly path: string
+  /** tighter: calls that were let through may be refused. wider: the other way round. other: neither for certain. */
+  readonly direction: 'tighter' | 'wider' | 'other'
+  readonly sentence: string
 }

@@ -1,6 +1,9 @@
+import type { Bindings } from './binding.js'
 import type { Commitment, Denial, Direction, Effect, Quote, Subjects } from './call.js'
 import type { Rates, Usd } from './money.js'
+import type { Costs } from './policy.js'
 import type { Movements, Records } from './records.js'
+import type { Reversal } from './reversal.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export interface JsonObject {
@@ -61,7 +64,13 @@ export interface Question {
   readonly prices: Prices
   readonly nowMs: number
   /** Which allowlists the policies in force set. An operation looks up an owner only when `customers` is restricted or it needs the object for its price. */
-  readonly restricted: { readonly customers: boolean; readonly recipients: boolean; readonly senders: boolean }
+  readonly restricted: {
+    readonly customers: boolean
+    readonly recipients: boolean
+    readonly senders: boolean
+    /** What the policies in force say that calls cost, one of each, for vendors that know no prices. */
+    readonly costs?: readonly Costs[]
+  }
 }
 
 /** What a request means. */
@@ -159,6 +168,8 @@ export interface Operation {
    * may pay yet (a declined intent); null for nothing. Absent: what is refused leaves nothing behind.
    */
   leaves?(refusal: JsonObject): string | null
+  /** Its status alone says that it was done, whatever the reply holds. Absent: a success that is no JSON is of unknown outcome. */
+  readonly opaque?: true
   /** Names that may stand more than once in a form (Twilio's MediaUrl). */
   readonly repeats?: readonly string[]
   /** How a body is encoded; the vendor's default when absent. */
@@ -250,16 +261,34 @@ export interface Vendor {
   }
   /** What a non-2xx reply means for the money: `released` only when the vendor thereby says nothing was executed. */
   verdict(status: number): 'released' | 'assumed'
+  /** The vendor exists by configuration: addresses and entry belong to its credentials, and `hosts` leads nowhere. */
+  readonly bindings?: Bindings
   /** The vendor's request id among reply headers, lower-case name. */
   readonly requestIdHeader: string
   /** Tools beside the general ones (search, details, read, write), under the names clients know. */
   readonly tools?: readonly Tool[]
   /** Default price table shipped with the vendor, if it has prices. */
   readonly prices?: PriceTable
+  /** The smallest key of the vendor's that can do these operations, look-ups included. Absent: it has one kind. */
+  leastKey?(operations: readonly Operation[]): KeyNeeds
   /** What the vendor itself wrote down of our calls, where it can be read. */
   readonly records?: Records
   /** What moves at the vendor without a call, where it can be read or is told. */
   readonly movements?: Movements
+  /** How what its calls did is undone, where it can be. */
+  readonly reversal?: Reversal
+}
+
+/** What to ask the vendor for when making a key. */
+export interface KeyNeeds {
+  /** As the vendor calls it: `restricted key (rk_…)`. */
+  readonly kind: string
+  /** Names as the vendor writes them; empty where the kind says all. */
+  readonly permissions: readonly string[]
+  /** Operations whose permission is not known here, by id. */
+  readonly unknown: readonly string[]
+  /** Where this stands, with a date. */
+  readonly source: string
 }
 
 /** A tool of the vendor's own MCP server, as one governed call. */

@@ -1,10 +1,12 @@
 import { Hono, type Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { AdminDeps } from '../admin/deps.js'
-import type { Guard } from '../admin/guard.js'
+import { ADMIN, holderOf, type Guard } from '../admin/guard.js'
 import { Problem } from '../admin/problem.js'
+import { declared, requireRole, type Declared } from '../admin/roles.js'
 import type { Env } from '../admin/route.js'
 import { LedgerConflict, LedgerFault } from '../contracts/ledger.js'
+import type { Principal } from '../contracts/operator.js'
 import { mentionsVaultKey } from '../custody/keys.js'
 import { approval, approvals, decide } from './approvals.js'
 import { loadAssets } from './assets.js'
@@ -13,11 +15,15 @@ import { call, calls } from './calls.js'
 import { Curve } from './curve.js'
 import { sameToken, type Door, type Session } from './door.js'
 import { formOf } from './form.js'
-import { Framed, SignIn, Trouble } from './frame.js'
+import { Crossing, Framed, SignIn, Trouble } from './frame.js'
 import type { Html } from './html.js'
 import { createKey, key, keys, narrow, newKeyForm } from './keys.js'
 import { freezeAll, now, unfreezeAll } from './now.js'
+import { SignIns } from './oidc.js'
+import { RETURN_PATH } from './oidc-settings.js'
 import { policies, policy } from './policies.js'
+import { AskedRuns, reconcileNow } from './reconciliation.js'
+import { backTest, tryRequest } from './rehearsal.js'
 import { revoke } from './revoke.js'
 import { freezeRun, run, runs, unfreezeRun } from './runs.js'
 import { Pulse } from './stream.js'
@@ -37,37 +43,47 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
   const sums = sumsOf(deps)
   const curve = new Curve(deps.ledger, deps.clock, sums.today)
   const pulse = new Pulse(deps.ledger)
-  const screens: Readonly<Record<string, Screen>> = {
-    '/dashboard': now(curve),
-    '/dashboard/runs': runs,
-    '/dashboard/runs/:param': run,
-    '/dashboard/calls': calls,
-    '/dashboard/calls/:param': call,
-    '/dashboard/approvals': approvals,
-    '/dashboard/approvals/:param': approval,
-    '/dashboard/keys': keys,
-    '/dashboard/keys/new': newKeyForm,
-    '/dashboard/keys/:param': key,
-    '/dashboard/policies': policies,
-    '/dashboard/policies/:param': policy,
-    '/dashboard/vendors': vendors,
-    '/dashboard/audit': audit,
+  const signIns =
+    deps.oidc === undefined || deps.operators === undefined ? null : new SignIns(deps.oidc, deps.clock, deps.onFault)
+  const provider = signIns?.name ?? null
+  const asked = new AskedRuns(deps)
+  const screens: Readonly<Record<string, Declared<Screen>>> = {
+    '/dashboard': ['viewer', now(curve)],
+    '/dashboard/runs': ['viewer', runs],
+    '/dashboard/runs/:param': ['viewer', run],
+    '/dashboard/calls': ['viewer', calls],
+    '/dashboard/calls/:param': ['viewer', call],
+    '/dashboard/approvals': ['viewer', approvals],
+    '/dashboard/approvals/:param': ['viewer', approval],
+    '/dashboard/keys': ['viewer', keys],
+    '/dashboard/keys/new': ['admin', newKeyForm],
+    '/dashboard/keys/:param': ['viewer', key],
+    '/dashboard/policies': ['viewer', policies],
+    '/dashboard/policies/:param': ['viewer', policy],
+    '/dashboard/vendors': ['viewer', vendors(asked)],
+    '/dashboard/audit': ['viewer', audit],
   }
-  const actions: Readonly<Record<string, Action>> = {
-    '/dashboard/freeze': freezeAll,
-    '/dashboard/unfreeze': unfreezeAll,
-    '/dashboard/runs/:param/freeze': freezeRun,
-    '/dashboard/runs/:param/unfreeze': unfreezeRun,
-    '/dashboard/keys/new': createKey,
-    '/dashboard/keys/:param/revoke': revoke,
-    '/dashboard/keys/:param/narrow': narrow,
-    '/dashboard/approvals/:param': decide,
-    '/dashboard/audit/verify': verify,
+  const actions: Readonly<Record<string, Declared<Action>>> = {
+    '/dashboard/freeze': ['approver', freezeAll],
+    '/dashboard/unfreeze': ['admin', unfreezeAll],
+    '/dashboard/runs/:param/freeze': ['approver', freezeRun],
+    '/dashboard/runs/:param/unfreeze': ['admin', unfreezeRun],
+    '/dashboard/keys/new': ['admin', createKey],
+    '/dashboard/keys/:param/revoke': ['approver', revoke],
+    '/dashboard/keys/:param/narrow': ['admin', narrow],
+    '/dashboard/approvals/:param': ['approver', decide],
+    '/dashboard/policies/:param/try': ['viewer', tryRequest],
+    '/dashboard/policies/:param/simulate': ['viewer', backTest],
+    '/dashboard/audit/verify': ['viewer', verify],
+    '/dashboard/vendors/reconcile': ['admin', reconcileNow(asked)],
   }
   const app = new Hono<Env>()
 
   app.use(async (context, next) => {
-    guard.checkOrigin(context.env.incoming)
+    // The provider's page sends people back, so there the request is another site's; what it brings is checked instead.
+    if (new URL(context.req.url).pathname === RETURN_PATH && context.req.method === 'GET')
+      guard.checkHost(context.env.incoming)
+    else guard.checkOrigin(context.env.incoming)
     refuseVaultKeys(context)
     await next()
   })
@@ -85,32 +101,61 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
   })
 
   app.get('/dashboard/sign-in', (context) => {
-    const { token, to } = context.req.query()
+    const { token, to, over } = context.req.query()
+    const fault = over === undefined ? null : 'The session is over. If you sent a form, nothing was done.'
     // A link that is only looked at, as previews do, is not used up.
     if (token === undefined || context.req.method === 'HEAD')
-      return html(<SignIn around={around} to={ownPath(to)} fault={null} />)
-    guard.checkGuess(context.env.incoming, token, (given) => door.takeLink(given))
-    return enter(context, door.open(), '/dashboard')
+      return html(<SignIn around={around} to={ownPath(to)} fault={fault} provider={provider} />)
+    guard.checkGuess(context.env.incoming, token, (given) => door.takeLink(given) || null)
+    enter(
+      context,
+      holderOf(() => true),
+    )
+    return moved(context, '/dashboard')
   })
   app.post('/dashboard/sign-in', async (context) => {
     const form = await formOf(context)
     const token = form.text('token')
     if (mentionsVaultKey(token)) throw vaultKeyHere()
-    guard.checkGuess(context.env.incoming, token)
-    return enter(context, door.open(), ownPath(form.text('to')))
+    const by = guard.recognise(context.env.incoming, token)
+    // The door itself knows whether the admin token has changed; nothing keeps the token.
+    enter(context, by.actor === ADMIN ? holderOf(() => true) : by)
+    return moved(context, ownPath(form.text('to')))
   })
+  if (signIns !== null) {
+    app.get('/dashboard/oidc/begin', async (context) => {
+      const { location, attempt } = await signIns.begin(ownPath(context.req.query('to')))
+      // Lax: it has to come along when the provider's page leads back.
+      setCookie(context, attemptOf(context), attempt, { ...cookieFor(context), sameSite: 'Lax', maxAge: 600 })
+      return moved(context, location)
+    })
+    app.get(RETURN_PATH, async (context) => {
+      // A look at the head would use the attempt up.
+      if (context.req.method === 'HEAD') return new Response(null, { headers: GUARDED })
+      const attempt = getCookie(context, attemptOf(context))
+      deleteCookie(context, attemptOf(context), cookieFor(context))
+      const { person, to } = await signIns.finish(attempt, new URL(context.req.url).search)
+      const by = await deps.operators!.enter(person)
+      if (by === null)
+        throw new Problem('role_needed', `${person.name} was shut out here by an admin. Nobody was signed in.`)
+      enter(context, by)
+      const page = await html(<Crossing around={around} to={to} name={by.name} />)
+      for (const cookie of context.res.headers.getSetCookie()) page.headers.append('set-cookie', cookie)
+      return page
+    })
+  }
   app.post('/dashboard/sign-out', async (context) => {
     const session = sessionOf(context)
     const form = await formOf(context)
     if (session !== null && sameToken(form.text('csrf'), session.csrf)) door.end(getCookie(context, cookieOf(context))!)
-    deleteCookie(context, cookieOf(context), { path: '/', secure: isTls(context) })
+    deleteCookie(context, cookieOf(context), cookieFor(context))
     return moved(context, '/dashboard/sign-in')
   })
 
   app.get('/dashboard/stream', (context) => {
-    const token = getCookie(context, cookieOf(context)) ?? ''
-    if (door.find(token, false) === null) throw new Problem('unauthenticated', 'The session is over. Sign in again.')
-    const response = pulse.open(context.req.raw.signal, () => door.find(token, false) !== null)
+    const stands = standsOf(context)
+    if (!stands()) throw new Problem('unauthenticated', 'The session is over. Sign in again.')
+    const response = pulse.open(context.req.raw.signal, stands)
     for (const [name, value] of Object.entries(GUARDED)) response.headers.set(name, value)
     return response
   })
@@ -118,7 +163,7 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
   app.get('/dashboard/audit/export', async (context) => {
     const session = sessionOf(context)
     if (session === null) return toSignIn(context)
-    const response = await exported(visitOf(context, session))
+    const response = await exported(visitOf(context, session), standsOf(context))
     for (const [name, value] of Object.entries(GUARDED)) response.headers.set(name, value)
     return response
   })
@@ -128,20 +173,27 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
     moved(context, `/dashboard/approvals/${encodeURIComponent(context.req.param('id'))}`),
   )
 
-  for (const [path, screen] of Object.entries(screens)) {
+  for (const [path, each] of Object.entries(screens)) {
+    const [needed, screen] = declared(each)
     app.get(path, async (context) => {
       const session = sessionOf(context)
       if (session === null) return toSignIn(context)
+      requireRole(session.by, needed)
       return shown(context, await screen(visitOf(context, session)), session)
     })
   }
-  for (const [path, action] of Object.entries(actions)) {
+  for (const [path, each] of Object.entries(actions)) {
+    const [needed, action] = declared(each)
     app.post(path, async (context) => {
       const session = sessionOf(context)
       if (session === null) return toSignIn(context)
+      requireRole(session.by, needed)
       const form = await formOf(context)
       if (!sameToken(form.text('csrf'), session.csrf)) throw strayForm()
+      // While the form came the session may have ended, or who opened it may have been revoked.
+      if (!standsOf(context)()) return toSignIn(context)
       const done = await action(visitOf(context, session), form)
+      deps.onAction?.(session.by.actor, `POST ${new URL(context.req.url).pathname}`)
       if (!('to' in done)) return shown(context, done, session)
       session.notices.push(done.notice)
       return moved(context, done.to)
@@ -173,6 +225,12 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
     return token === undefined ? null : door.find(token, !refreshing(context))
   }
 
+  /** Whether the session of a request still stands, for what takes a while. */
+  function standsOf(context: Context<Env>): () => boolean {
+    const token = getCookie(context, cookieOf(context)) ?? ''
+    return () => door.find(token, false) !== null
+  }
+
   async function shown(context: Context<Env>, page: Page, session: Session): Promise<Response> {
     const frozen = deps.ledger.freezes().find(({ scope }) => scope.kind === 'all') ?? null
     const waiting = (await deps.ledger.approvals({ state: 'open' }, { limit: WAITING_COUNTED })).rows.length
@@ -182,30 +240,32 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
     return html(<Framed page={page} around={around} standing={standing} />, page.status ?? 200)
   }
 
-  function enter(context: Context<Env>, token: string, to: string): Response {
-    setCookie(context, cookieOf(context), token, {
-      httpOnly: true,
-      sameSite: 'Strict',
-      path: '/',
-      secure: isTls(context),
-    })
-    return moved(context, to)
+  function enter(context: Context<Env>, by: Principal): void {
+    setCookie(context, cookieOf(context), door.open(by), { ...cookieFor(context), sameSite: 'Strict' })
   }
 
   function toSignIn(context: Context<Env>): Response {
     if (refreshing(context)) return new Response('The session is over.', { status: 401, headers: GUARDED })
-    const from = context.req.method === 'GET' ? `?to=${encodeURIComponent(pathOf(context))}` : ''
-    return moved(context, `/dashboard/sign-in${from}`)
+    const ended = getCookie(context, cookieOf(context)) === undefined ? [] : ['over=yes']
+    const from = context.req.method === 'GET' ? [`to=${encodeURIComponent(pathOf(context))}`] : []
+    const query = [...from, ...ended].join('&')
+    return moved(context, query === '' ? '/dashboard/sign-in' : `/dashboard/sign-in?${query}`)
   }
 
   function refused(context: Context<Env>, problem: Problem): Promise<Response> {
-    const atDoor = new URL(context.req.url).pathname === '/dashboard/sign-in'
-    if (atDoor && ['unauthenticated', 'too_many_failures', 'vault_key_on_admin_port'].includes(problem.code)) {
-      const byLink = context.req.method === 'GET' && problem.code === 'unauthenticated'
+    const { pathname } = new URL(context.req.url)
+    const atDoor = pathname === '/dashboard/sign-in' || pathname.startsWith('/dashboard/oidc/')
+    if (atDoor && AT_THE_DOOR.includes(problem.code)) {
+      const byLink =
+        pathname === '/dashboard/sign-in' && context.req.method === 'GET' && problem.code === 'unauthenticated'
       const fault = byLink
         ? 'This link was used before, or is older than ten minutes. Sign in with the admin token.'
         : problem.detail
-      return html(<SignIn around={around} to="/dashboard" fault={fault} />, problem.status, problem.headers)
+      return html(
+        <SignIn around={around} to="/dashboard" fault={fault} provider={provider} />,
+        problem.status,
+        problem.headers,
+      )
     }
     // A link on a page of another site asks with that site's name. Nothing is shown to it; a click here asks in ours.
     if (
@@ -245,18 +305,35 @@ export function dashboard(deps: AdminDeps, guard: Guard, door: Door): Hono<Env> 
   }
 }
 
+/** What is said in the form for signing in, so that one can try otherwise. */
+const AT_THE_DOOR: readonly Problem['code'][] = [
+  'unauthenticated',
+  'too_many_failures',
+  'vault_key_on_admin_port',
+  'role_needed',
+  'provider_unavailable',
+]
+
 const TITLES: Partial<Record<Problem['code'], string>> = {
   not_found: 'Not found',
   host_not_allowed: 'This host name is not served',
   origin_not_allowed: 'Refused',
   vault_key_on_admin_port: 'A vault key opens nothing here',
   invalid: 'Something is not as expected',
+  role_needed: 'This needs another role',
 }
 
 /** Where to go after a form that could not be carried out. */
 const wayBack = (context: Context<Env>): readonly [string, string] => {
   const parent = new URL(context.req.url).pathname.split('/').slice(0, 3).join('/')
-  const known = ['/dashboard/runs', '/dashboard/calls', '/dashboard/approvals', '/dashboard/keys', '/dashboard/audit']
+  const known = [
+    '/dashboard/runs',
+    '/dashboard/calls',
+    '/dashboard/approvals',
+    '/dashboard/keys',
+    '/dashboard/vendors',
+    '/dashboard/audit',
+  ]
   return known.includes(parent) && parent !== '/dashboard/keys'
     ? ['Go back', parent]
     : ['To the dashboard', '/dashboard']
@@ -289,6 +366,11 @@ function cookieOf(context: Context<Env>): string {
   const port = /:(\d+)$/.exec(context.env.incoming.headers.host ?? '')?.[1] ?? 'default'
   return `${isTls(context) ? '__Host-' : ''}spendgate_${port}`
 }
+
+/** The cookie of somebody who is at the provider's. */
+const attemptOf = (context: Context<Env>): string => `${cookieOf(context)}_oidc`
+
+const cookieFor = (context: Context<Env>) => ({ httpOnly: true, path: '/', secure: isTls(context) }) as const
 
 /** Whether the script asks, for the page that is open already. */
 const refreshing = (context: Context<Env>): boolean => context.req.header('x-refresh') !== undefined

@@ -1,10 +1,10 @@
-import { ACTOR } from '../admin/issue.js'
+import { knownAs } from '../admin/operators.js'
 import { notFound } from '../admin/problem.js'
 import type { ApprovalRow } from '../contracts/ledger.js'
 import { callPath, keyName, runPath } from './call-table.js'
 import { reasonIn } from './form.js'
 import type { Html } from './html.js'
-import type { Action, Screen, Visit } from './visit.js'
+import { may, type Action, type Screen, type Visit } from './visit.js'
 import { dollars, Facts, Said, span, Time } from './words.js'
 
 const WAITING_SHOWN = 25
@@ -91,7 +91,7 @@ function Request({ row, visit }: { row: ApprovalRow; visit: Visit }): Html {
           ['SHA-256 of the request', <code class="hash">{row.requestHash}</code>],
         ]}
       />
-      {row.state === 'open' ? (
+      {row.state === 'open' && may(visit, 'approver') ? (
         <form method="post" action={`/dashboard/approvals/${encodeURIComponent(row.id)}`} class="decide">
           <input type="hidden" name="csrf" value={session.csrf} />
           <label for={field}>Why (the agent is told why it was denied; may stay empty)</label>
@@ -112,21 +112,21 @@ function Request({ row, visit }: { row: ApprovalRow; visit: Visit }): Html {
         </form>
       ) : (
         <p class="outcome">
-          <Outcome row={row} />
+          <Outcome row={row} visit={visit} />
         </p>
       )}
     </article>
   )
 }
 
-function Outcome({ row }: { row: ApprovalRow }): Html {
+function Outcome({ row, visit }: { row: ApprovalRow; visit: Visit }): Html {
   return (
     <>
       <span class={`state ${row.state}`}>{OUTCOME[row.state]}</span>
       {row.decidedAt === null ? null : (
         <>
           {' '}
-          <Time at={row.decidedAt} /> by <Said text={row.decidedBy ?? ''} />
+          <Time at={row.decidedAt} /> by <Said text={knownAs(visit.deps, row.decidedBy ?? '')} />
         </>
       )}
       {row.reason === null ? null : (
@@ -183,7 +183,7 @@ function Decided({ rows, visit }: { rows: readonly ApprovalRow[]; visit: Visit }
               <Said text={keyName(visit.deps.ledger, row.keyId)} />
             </td>
             <td class="outcome">
-              <Outcome row={row} />
+              <Outcome row={row} visit={visit} />
             </td>
           </tr>
         ))}
@@ -193,15 +193,17 @@ function Decided({ rows, visit }: { rows: readonly ApprovalRow[]; visit: Visit }
 }
 
 /** A second click on the same decision changes nothing; another one is answered with the first by the ledger (LedgerConflict). */
-export const decide: Action = async ({ deps, param }, form) => {
+export const decide: Action = async ({ deps, param, session }, form) => {
   const decision = form.text('decision') === 'approved' ? 'approved' : 'denied'
-  const row = await deps.ledger.decideApproval(param, decision, reasonIn(form), ACTOR)
+  const row = await deps.ledger.decideApproval(param, decision, reasonIn(form), session.by.actor)
   if (row === null) throw notFound('request for approval')
   return {
     to: '/dashboard/approvals',
     notice:
-      decision === 'approved'
-        ? `Approved: ${row.operation} for up to ${dollars(row.ceiling)}. The agent's very same request passes once.`
-        : `Denied: ${row.operation} for ${dollars(row.ceiling)}. The agent is told.`,
+      row.state === 'used'
+        ? `It was approved before, and the call that it was for has passed: ${row.operation} for up to ${dollars(row.ceiling)}. Nothing passes a second time.`
+        : decision === 'approved'
+          ? `Approved: ${row.operation} for up to ${dollars(row.ceiling)}. The agent's very same request passes once.`
+          : `Denied: ${row.operation} for ${dollars(row.ceiling)}. The agent is told.`,
   }
 }

@@ -66,6 +66,6 @@ export const verify: Action = async ({ deps }) => {
   return { to: '/dashboard/audit', notice }
 }
 
-/** The same file that the admin API gives. */
-export const exported = ({ deps, query }: Visit): Promise<Response> =>
-  auditExport(deps.ledger, { format: query.get('format') === 'csv' ? 'csv' : 'ndjson' })
+/** The same file that the admin API gives. @param stands whether the session still does */
+export const exported = ({ deps, query }: Visit, stands: () => boolean): Promise<Response> =>
+  auditExport(deps.ledger, { format: query.get('format') === 'csv' ? 'csv' : 'ndjson' }, stands)

@@ -1,7 +1,7 @@
 import type { CallRow, Ledger } from '../contracts/ledger.js'
 import type { Usd } from '../contracts/money.js'
 import type { Html } from './html.js'
-import { dollars, Said, State, Time } from './words.js'
+import { dollars, Name, Said, State, Time } from './words.js'
 
 export const callPath = (id: string): string => `/dashboard/calls/${encodeURIComponent(id)}`
 export const runPath = (run: string, rootId: string): string =>
@@ -87,7 +87,7 @@ export function CallTable({
                 </a>
               ) : null}
             </td>
-            <td class="rule">{row.code === null ? null : <code title={row.message ?? ''}>{row.code}</code>}</td>
+            <td class="rule">{row.code === null ? null : <Name of={row.code} title={row.message ?? ''} />}</td>
           </tr>
         ))}
       </tbody>

@@ -1,3 +1,4 @@
+import { knownAs } from '../admin/operators.js'
 import { notFound } from '../admin/problem.js'
 import type { CallState } from '../contracts/call.js'
 import type { ApprovalRow, CallRow, EntryRow, Ledger } from '../contracts/ledger.js'
@@ -7,7 +8,7 @@ import { keyPath } from './keys.js'
 import { searchCalls, type Wanted } from './search.js'
 import { entriesOf } from './trace.js'
 import type { Screen, Visit } from './visit.js'
-import { dollars, Facts, Said, STATES, State, Time } from './words.js'
+import { dollars, Facts, Name, Said, STATES, State, Time } from './words.js'
 
 const ROWS_A_PAGE = 50
 
@@ -136,7 +137,7 @@ export const call: Screen = async (visit) => {
         ) : null}
         {word === null ? null : (
           <p>
-            Found out <Time at={word.at} /> by <Said text={word.actor} />: <Said text={word.reason} />
+            Found out <Time at={word.at} /> by <Said text={knownAs(deps, word.actor)} />: <Said text={word.reason} />
           </p>
         )}
       </section>
@@ -189,7 +190,7 @@ export const call: Screen = async (visit) => {
               </code>,
             ],
             ['Vendor', `${row.vendor} (${row.surface})`],
-            ['Operation', row.operation ?? 'not known to spendgate'],
+            ['Operation', row.operation === null ? 'not known to spendgate' : <Name of={row.operation} />],
             ['Effect', row.effect],
             ['Reason given', row.reason === null ? null : <Said text={row.reason} />],
             [
@@ -265,9 +266,11 @@ function Entries({ of }: { of: readonly EntryRow[] }): Html {
               {entry.seq}
             </th>
             <td>
-              <Time at={entry.at} />
+              <Time at={entry.at} form="clock" />
             </td>
-            <td>{entry.kind}</td>
+            <td>
+              <Name of={entry.kind} />
+            </td>
             <td class="number">{dollars(entry.amount)}</td>
             <td>
               <code class="hash" title={entry.hash}>

@@ -1,14 +1,19 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../contracts/clock.js'
+import type { Principal } from '../contracts/operator.js'
 
 const LINK_MS = 10 * 60_000
 const LINKS_MAX = 16
 const SESSION_MS = 12 * 3_600_000
 const IDLE_MS = 3_600_000
 const SESSIONS_MAX = 256
+/** Of one operator: nobody signs in so often that others are put out. */
+const SESSIONS_EACH_MAX = 16
 
 /** Somebody who signed in. What it was shown by is kept as a digest only. */
 export interface Session {
+  /** Who signed in. */
+  readonly by: Principal
   /** Stands in every form of the session, so that no other page can send one. */
   readonly csrf: string
   /** Sentences for the next page, about what was done by the last form. */
@@ -55,13 +60,16 @@ export class Door {
     return until !== undefined && this.#now() < until
   }
 
-  /** Begins a session; what its cookie is to hold. */
-  open(): string {
+  /** Begins a session of somebody's; what its cookie is to hold. Always a new one: what a browser brings is never made one. */
+  open(by: Principal): string {
     const token = newToken()
     const now = this.#now()
     for (const [digest, session] of this.#sessions) if (!this.#stands(session)) this.#sessions.delete(digest)
+    const own = [...this.#sessions].filter(([, session]) => session.by.actor === by.actor)
+    if (own.length >= SESSIONS_EACH_MAX) this.#sessions.delete(own[0]![0])
     if (this.#sessions.size >= SESSIONS_MAX) this.#sessions.delete(this.#sessions.keys().next().value!)
     this.#sessions.set(digestOf(token), {
+      by,
       csrf: newToken(),
       notices: [],
       sent: new Map(),
@@ -84,9 +92,9 @@ export class Door {
     this.#sessions.delete(digestOf(token))
   }
 
-  #stands({ since, usedAt, mark }: Kept): boolean {
+  #stands({ by, since, usedAt, mark }: Kept): boolean {
     const now = this.#now()
-    return now - since < SESSION_MS && now - usedAt < IDLE_MS && mark === this.#mark()
+    return now - since < SESSION_MS && now - usedAt < IDLE_MS && mark === this.#mark() && by.stands()
   }
 
   /** By whatever clock is ahead: what ends in time has ended. */

@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 import type { Html } from './html.js'
 import type { Session } from './door.js'
-import { SCREENS, type Page } from './visit.js'
+import { may, SCREENS, type Page } from './visit.js'
 import { Said, Time } from './words.js'
 
 const ICON =
@@ -21,12 +21,15 @@ function Shell({
   around,
   live = false,
   nowMs = 0,
+  on,
   children,
 }: {
   title: string
   around: Surroundings
   live?: boolean
   nowMs?: number
+  /** The page to go on to at once. */
+  on?: string
   children: Child
 }): Html {
   return (
@@ -35,6 +38,7 @@ function Shell({
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
+        {on === undefined ? null : <meta http-equiv="refresh" content={`0; url=${on}`} />}
         <title>{`${title} · spendgate`}</title>
         <link rel="icon" href={ICON} />
         <link rel="stylesheet" href={`${around.assets}/uplot.css`} />
@@ -88,6 +92,10 @@ export function Framed({ page, around, standing }: { page: Page; around: Surroun
         </nav>
         <form method="post" action="/dashboard/sign-out" class="leave">
           <input type="hidden" name="csrf" value={session.csrf} />
+          <span class="hint">
+            <Said text={session.by.name} />
+            {session.by.role === session.by.name ? '' : ` (${session.by.role})`}
+          </span>{' '}
           <button class="quiet">Sign out</button>
         </form>
       </header>
@@ -99,10 +107,12 @@ export function Framed({ page, around, standing }: { page: Page; around: Surroun
               {frozen.reason === null ? '' : ': '}
               {frozen.reason === null ? null : <Said text={frozen.reason} />}. No call reaches a vendor.
             </p>
-            <form method="post" action="/dashboard/unfreeze">
-              <input type="hidden" name="csrf" value={session.csrf} />
-              <button>Unfreeze everything</button>
-            </form>
+            {may({ session }, 'admin') ? (
+              <form method="post" action="/dashboard/unfreeze">
+                <input type="hidden" name="csrf" value={session.csrf} />
+                <button>Unfreeze everything</button>
+              </form>
+            ) : null}
           </div>
         )}
       </div>
@@ -133,7 +143,18 @@ export function Framed({ page, around, standing }: { page: Page; around: Surroun
 }
 
 /** Before anybody signed in, and after the session ended. */
-export function SignIn({ around, to, fault }: { around: Surroundings; to: string; fault: string | null }): Html {
+export function SignIn({
+  around,
+  to,
+  fault,
+  provider,
+}: {
+  around: Surroundings
+  to: string
+  fault: string | null
+  /** Who vouches for people; null: they show a token. */
+  provider: string | null
+}): Html {
   return (
     <Shell title="Sign in" around={around}>
       <main id="main" class="door">
@@ -143,9 +164,16 @@ export function SignIn({ around, to, fault }: { around: Surroundings; to: string
             {fault}
           </p>
         )}
+        {provider === null ? null : (
+          <p>
+            <a class="button main" href={`/dashboard/oidc/begin?to=${encodeURIComponent(to)}`}>
+              Sign in at {provider}
+            </a>
+          </p>
+        )}
         <form method="post" action="/dashboard/sign-in">
           <input type="hidden" name="to" value={to} />
-          <label for="token">Admin token</label>
+          <label for="token">{provider === null ? 'Admin token' : 'Or a token'}</label>
           <input
             id="token"
             name="token"
@@ -156,11 +184,34 @@ export function SignIn({ around, to, fault }: { around: Surroundings; to: string
             aria-describedby="where"
           />
           <p class="hint" id="where">
-            It begins with sgadmin_. Unless the environment gives it, it is in the data directory, in the file
-            admin-token. A link that signs in once is printed when spendgate starts.
+            The admin token begins with sgadmin_. Unless the environment gives it, it is in the data directory, in the
+            file admin-token. An operator's begins with sgop_. A link that signs in once is printed when spendgate
+            starts.
           </p>
-          <button class="main">Sign in</button>
+          <button class={provider === null ? 'main' : ''}>Sign in</button>
         </form>
+      </main>
+    </Shell>
+  )
+}
+
+/**
+ * Between the provider's page and ours. The cookie of the session goes with requests that our own pages make and with no
+ * others, so a redirect from there would arrive without it.
+ */
+export function Crossing({ around, to, name }: { around: Surroundings; to: string; name: string }): Html {
+  return (
+    <Shell title="Signed in" around={around} on={to}>
+      <main id="main" class="door">
+        <h1>Signed in</h1>
+        <p>
+          You are <Said text={name} />.
+        </p>
+        <p>
+          <a class="button main" href={to}>
+            Go on
+          </a>
+        </p>
       </main>
     </Shell>
   )

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ACTOR, issueRootKey, type IssuedKey } from '../admin/issue.js'
+import { issueRootKey, type IssuedKey } from '../admin/issue.js'
 import { Problem, conflict, notFound } from '../admin/problem.js'
 import { durationMs, faultsOf, newKey } from '../admin/schemas.js'
 import { lineage, policyName, policyOf, statusOf } from '../admin/views.js'
@@ -10,10 +10,10 @@ import { endpointsOf, sentencesOf } from '../surfaces/mcp/policy-words.js'
 import { CallTable } from './call-table.js'
 import type { Form } from './form.js'
 import type { Html } from './html.js'
-import { CapBar, capsOf } from './caps.js'
+import { CapBar, capsOf, forecastCapsOf } from './caps.js'
 import { policyPath } from './policies.js'
 import { Revoke } from './revoke.js'
-import type { Action, Page, Screen, Visit } from './visit.js'
+import { may, type Action, type Page, type Screen, type Visit } from './visit.js'
 import { counted, dollars, Facts, Said, span, Time } from './words.js'
 
 const KEYS_A_PAGE = 25
@@ -34,11 +34,13 @@ export const keys: Screen = async (visit) => {
   )
   const body = (
     <>
-      <p>
-        <a class="button main" href="/dashboard/keys/new">
-          Create a key
-        </a>
-      </p>
+      {may(visit, 'admin') ? (
+        <p class="lead">
+          <a class="button main" href="/dashboard/keys/new">
+            Create a key
+          </a>
+        </p>
+      ) : null}
       <section id="keys" data-part aria-label="Keys">
         {rows.length === 0 ? <p class="empty">No key yet.</p> : null}
         <ul class="keys">
@@ -106,7 +108,7 @@ async function keyPage(
   const policy = judge.compile(stored.document, stored.version, record.narrowings)
   const chain = lineage(ledger, record)
   const [bars, today, latest] = await Promise.all([
-    capsOf(deps, record, nowMs),
+    forecastCapsOf(deps, record, nowMs),
     visit.sums.today(),
     ledger.calls({ key: record.id }, { limit: CALLS_SHOWN }),
   ])
@@ -168,7 +170,7 @@ async function keyPage(
         ))}
         {record.parentId === null ? null : <p class="hint">What the keys above it may not, it may not either.</p>}
       </section>
-      {status === 'revoked' ? null : (
+      {status === 'revoked' || !may(visit, 'admin') ? null : (
         <Narrow visit={visit} record={record} vendors={[...policy.vendors.keys()]} given={given} faults={faults} />
       )}
       <section id="latest" data-part aria-labelledby="latest-title">
@@ -362,7 +364,7 @@ export const narrow: Action = async (visit, form) => {
   if (!parsed.ok) return keyPage(visit, record, given, parsed.faults.map(atField))
   // What cannot be compiled must not be stored: it would stop the key for a reason nobody sees.
   deps.judge.compile(stored.document, stored.version, [...record.narrowings, parsed.patch])
-  await deps.ledger.narrowKey(record.id, parsed.patch, ACTOR)
+  await deps.ledger.narrowKey(record.id, parsed.patch, visit.session.by.actor)
   return { to: keyPath(param), notice: `${record.name} is narrowed, and the keys below it with it.` }
 }
 
@@ -510,7 +512,7 @@ export const createKey: Action = async (visit, form) => {
   const { name, policy, credentials, expires_in: life, run } = parsed.data
   try {
     const lifeMs = life === undefined ? null : durationMs(life)
-    const issued = await issueRootKey(deps, { name, policy, credentials, lifeMs, run: run ?? null })
+    const issued = await issueRootKey(deps, { name, policy, credentials, lifeMs, run: run ?? null }, session.by.actor)
     if (session.sent.size >= SENT_MAX) session.sent.delete(session.sent.keys().next().value!)
     session.sent.set(once, issued.record.id)
     return shownOnce(issued)

@@ -1,19 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AdminDeps } from '../admin/deps.js'
-import { ACTOR } from '../admin/issue.js'
-import type { Exposure } from '../admin/pending.js'
 import { statusOf } from '../admin/views.js'
-import type { KeyRecord, SpendRow } from '../contracts/ledger.js'
+import type { CallRow, KeyRecord, Ledger, SpendRow } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
+import type { Exposure } from '../exposure/index.js'
 import { CallTable } from './call-table.js'
-import { CapBar, capsOf, type CapNow } from './caps.js'
+import { CapBar, forecastCapsOf, type CapNow } from './caps.js'
 import { drawn, type Curve } from './curve.js'
 import { reasonIn } from './form.js'
 import type { Html } from './html.js'
 import { keyPath } from './keys.js'
 import { searchCalls } from './search.js'
 import { together } from './sums.js'
-import type { Action, Page, Screen, Visit } from './visit.js'
+import { may, type Action, type Page, type Screen, type Visit } from './visit.js'
 import { counted, dollars, roundly, Said, sum, Time } from './words.js'
 
 const KEYS_SHOWN = 12
@@ -31,19 +30,16 @@ export const now =
   async (visit) => {
     const { deps, sums, session, nowMs } = visit
     const { ledger } = deps
-    const [today, heldBefore, worst, line, latest, denials, waiting] = await Promise.all([
-      sums.today(),
-      sums.heldSinceYesterday(),
+    const today = await sums.today()
+    const { spent, calls, denied } = together(today.values())
+    const [worst, line, latest, denials, waiting] = await Promise.all([
       sums.exposure(),
       Promise.race([curve.points(), pause(LINE_WAIT_MS, { points: [], since: null }, { ref: false })]),
       ledger.calls({}, { limit: CALLS_SHOWN }),
-      searchCalls(ledger, { key: null, run: null, vendor: null, state: 'denied' }, DENIALS_SHOWN, null, DENIALS_AMONG),
+      latestDenials(ledger, denied),
       ledger.approvals({ state: 'open' }, { limit: 100 }),
     ])
-    const { spent, held: heldToday, calls, denied } = together(today.values())
-    // A call that began before midnight may still be under way.
-    const held = sum([heldToday, heldBefore])
-    const loss = worst.maxLoss === null ? null : usd(worst.maxLoss + held)
+    const { maxLoss, held } = worst
     const budgets = await budgetsShown(visit, today)
     const frozen = ledger.freezes().some(({ scope }) => scope.kind === 'all')
 
@@ -52,8 +48,8 @@ export const now =
         <section aria-label="At a glance" class="figures" id="figures" data-part>
           <div class="figure big">
             <h2>Maximum possible loss right now</h2>
-            <p class="value">{loss === null ? 'No limit' : roundly(loss)}</p>
-            <LossParts worst={worst} held={held} deps={deps} />
+            <p class="value">{maxLoss === null ? 'No limit' : roundly(maxLoss)}</p>
+            <LossParts worst={worst} deps={deps} />
           </div>
           <div class="figure">
             <h2>Spent today</h2>
@@ -85,8 +81,11 @@ export const now =
 
         <section class="stop" aria-label="Stop everything">
           {frozen ? (
-            <p class="hint">Everything is frozen. Unfreeze it at the top of the page.</p>
-          ) : (
+            <p class="hint">
+              Everything is frozen.{' '}
+              {may(visit, 'admin') ? 'Unfreeze it at the top of the page.' : 'An admin can unfreeze it.'}
+            </p>
+          ) : !may(visit, 'approver') ? null : (
             <details class="danger" id="freeze">
               <summary>Freeze all…</summary>
               <form method="post" action="/dashboard/freeze">
@@ -108,9 +107,14 @@ export const now =
           <div class="plot" data-plot="line" aria-hidden="true" />
           <div id="line" data-part data-points={JSON.stringify(drawn(line.points))}>
             <p class="hint">
-              <span class="key-spent">Spent</span> <span class="key-held">with what is held</span>{' '}
-              <span class="key-denied">calls denied</span>
-              {line.points.length < 2 ? ' No call yet today (UTC).' : null}
+              {line.points.length < 2 ? (
+                'No call yet today (UTC).'
+              ) : (
+                <>
+                  <span class="key-spent">Spent</span> <span class="key-held">with what is held</span>{' '}
+                  <span class="key-denied">calls denied</span>
+                </>
+              )}
               {line.since === null ? null : (
                 <>
                   {' '}
@@ -127,7 +131,7 @@ export const now =
           <h2 id="caps-title">Each key against its caps</h2>
           {budgets.length === 0 ? (
             <p class="empty">
-              No key yet. <a href="/dashboard/keys/new">Create one</a>.
+              No key yet. {may(visit, 'admin') ? <a href="/dashboard/keys/new">Create one.</a> : null}
             </p>
           ) : (
             <ul class="keys">
@@ -165,9 +169,9 @@ export const now =
           </section>
           <section aria-labelledby="denials-title" id="denials" data-part>
             <h2 id="denials-title">Latest denials</h2>
-            {denials.rows.length === 0 ? <p class="empty">None among the latest calls.</p> : null}
+            {denials.length === 0 ? <p class="empty">None among the latest calls.</p> : null}
             <ul class="denials">
-              {denials.rows.map((row) => (
+              {denials.map((row) => (
                 <li>
                   <p>
                     <a href={`/dashboard/calls/${row.id}`}>
@@ -185,13 +189,21 @@ export const now =
     return { title: 'Now', screen: 'now', body, live: true } satisfies Page
   }
 
-function LossParts({ worst, held, deps }: { worst: Exposure; held: Usd; deps: AdminDeps }): Html {
+/** @param today how many there were: where there was none, no row is looked through for it */
+async function latestDenials(ledger: Ledger, today: number): Promise<readonly CallRow[]> {
+  if (today === 0) return []
+  const wanted = { key: null, run: null, vendor: null, state: 'denied' } as const
+  return (await searchCalls(ledger, wanted, DENIALS_SHOWN, null, DENIALS_AMONG)).rows
+}
+
+function LossParts({ worst, deps }: { worst: Exposure; deps: AdminDeps }): Html {
   const unbounded = worst.byKey.filter((line) => line.capsLeft === null)
-  const capsLeft = sum(worst.byKey.map((line) => line.capsLeft ?? usd(0n)))
+  // Shared budgets once; where not every key has a cap, what is left of those that do.
+  const capsLeft = worst.capsLeft ?? sum(worst.byKey.map((line) => line.capsLeft ?? usd(0n)))
   const part = (kind: 'scheduled' | 'recurring' | 'open'): Usd => sum(worst.byKey.map((line) => line.to[kind]))
   const parts: readonly (readonly [string, Usd, string])[] = [
     ['left of caps', capsLeft, ''],
-    ['held', held, ''],
+    ['held', worst.held, ''],
     ['open', part('open'), ''],
     ['scheduled', part('scheduled'), ''],
     ['recurring', part('recurring'), ' a month'],
@@ -247,7 +259,7 @@ async function budgetsShown({ deps, nowMs }: Visit, today: ReadonlyMap<string, S
     shown.map(async (key) => ({
       key,
       status: statusOf(ledger, key, nowMs),
-      bars: await capsOf(deps, key, nowMs),
+      bars: await forecastCapsOf(deps, key, nowMs),
       today: today.get(key.id),
     })),
   )
@@ -296,12 +308,12 @@ function LineNumbers({ points }: { points: Awaited<ReturnType<Curve['points']>>[
   )
 }
 
-export const freezeAll: Action = async ({ deps }, form) => {
-  await deps.ledger.freeze({ kind: 'all' }, reasonIn(form), ACTOR)
+export const freezeAll: Action = async ({ deps, session }, form) => {
+  await deps.ledger.freeze({ kind: 'all' }, reasonIn(form), session.by.actor)
   return { to: '/dashboard', notice: 'Everything is frozen. No call reaches a vendor until you unfreeze.' }
 }
 
-export const unfreezeAll: Action = async ({ deps }) => {
-  await deps.ledger.unfreeze({ kind: 'all' }, ACTOR)
+export const unfreezeAll: Action = async ({ deps, session }) => {
+  await deps.ledger.unfreeze({ kind: 'all' }, session.by.actor)
   return { to: '/dashboard', notice: 'Everything is unfrozen. Keys, runs and vendors frozen by themselves stay so.' }
 }

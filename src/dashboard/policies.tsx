@@ -1,9 +1,11 @@
 import { stringify } from 'yaml'
 import { notFound } from '../admin/problem.js'
-import type { PolicyRecord } from '../contracts/ledger.js'
+import type { Ledger, PolicyRecord } from '../contracts/ledger.js'
+import type { Judge } from '../contracts/policy.js'
 import { sentencesOf } from '../surfaces/mcp/policy-words.js'
 import type { Html } from './html.js'
-import type { Screen } from './visit.js'
+import { Rehearse, type Outcome } from './rehearsal-form.js'
+import type { Page, Screen, Visit } from './visit.js'
 import { counted, Said, Time } from './words.js'
 
 const pathOf = (name: string): string => `/dashboard/policies/${encodeURIComponent(name)}`
@@ -54,12 +56,23 @@ export const policies: Screen = async ({ deps }) => {
   return { title: 'Policies', screen: 'policies', body, live: true }
 }
 
-/** One version of a policy: in words, and as it was stored. */
-export const policy: Screen = async ({ deps, param, query }) => {
-  const versions = versionsOf(deps.ledger.policies(), param)
-  const wanted = query.get('version')
-  const record = wanted === null ? versions[0] : versions.find((each) => String(each.version) === wanted)
-  if (record === undefined) throw notFound('policy, or it has no such version')
+/** One version of a policy: in words, as it was stored, and what it would say. */
+export const policy: Screen = async (visit) => {
+  const record = versionIn(visit.deps.ledger, visit.param, visit.query.get('version'))
+  if (record === null) throw notFound('policy, or it has no such version')
+  return policyPage(visit, record, {})
+}
+
+/** @param wanted null for the latest */
+export function versionIn(ledger: Ledger, name: string, wanted: string | null): PolicyRecord | null {
+  const versions = versionsOf(ledger.policies(), name)
+  return (wanted === null ? versions[0] : versions.find((each) => String(each.version) === wanted)) ?? null
+}
+
+/** @param outcome of a form that was sent from it */
+export function policyPage(visit: Visit, record: PolicyRecord, outcome: Outcome): Page {
+  const { deps } = visit
+  const versions = versionsOf(deps.ledger.policies(), record.name)
   const before = versions.find((each) => each.version === record.version - 1)
   const body = (
     <>
@@ -95,31 +108,47 @@ export const policy: Screen = async ({ deps, param, query }) => {
           {stringify(record.document)}
         </pre>
       </section>
-      {before === undefined ? null : <Changes from={before} to={record} />}
+      {before === undefined ? null : <Changes from={before} to={record} judge={deps.judge} />}
+      <Rehearse visit={visit} record={record} outcome={outcome} />
     </>
   )
-  return { title: `Policy ${record.name}@${record.version}`, screen: 'policies', body, live: false }
+  const page = { title: `Policy ${record.name}@${record.version}`, screen: 'policies', body, live: false } as const
+  return outcome.faults === undefined ? page : { ...page, status: 400 }
 }
 
 const versionsOf = (records: readonly PolicyRecord[], name: string): readonly PolicyRecord[] =>
   records.filter((record) => record.name === name).sort((a, b) => b.version - a.version)
 
-/** What the version before said otherwise, place by place. */
-function Changes({ from, to }: { from: PolicyRecord; to: PolicyRecord }): Html {
+const DIRECTIONS = { tighter: ['settled', 'Tighter'], wider: ['assumed', 'Wider'], other: ['', 'Changed'] } as const
+
+/** What the version before said otherwise: in sentences, and place by place. */
+function Changes({ from, to, judge }: { from: PolicyRecord; to: PolicyRecord; judge: Judge }): Html {
   const [was, is] = [placesIn(from.document), placesIn(to.document)]
   const changed = [...new Set([...was.keys(), ...is.keys()])].filter((place) => was.get(place) !== is.get(place))
   return (
     <section aria-labelledby="changes-title">
       <h2 id="changes-title">Changed since version {from.version}</h2>
       {changed.length === 0 ? <p class="empty">Nothing.</p> : null}
-      <ul class="words">
-        {changed.map((place) => (
+      <ul class="differences">
+        {judge.differences(from.document, to.document).map(({ direction, sentence }) => (
           <li>
-            <code>{place}</code>: {was.has(place) ? <del>{was.get(place)}</del> : 'new,'}{' '}
-            {is.has(place) ? <ins>{is.get(place)}</ins> : 'taken out'}
+            <span class={`state ${DIRECTIONS[direction][0]}`}>{DIRECTIONS[direction][1]}</span> <Said text={sentence} />
           </li>
         ))}
       </ul>
+      {changed.length === 0 ? null : (
+        <details>
+          <summary>Place by place</summary>
+          <ul class="words">
+            {changed.map((place) => (
+              <li>
+                <code>{place}</code>: {was.has(place) ? <del>{was.get(place)}</del> : 'new,'}{' '}
+                {is.has(place) ? <ins>{is.get(place)}</ins> : 'taken out'}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </section>
   )
 }

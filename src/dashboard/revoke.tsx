@@ -1,15 +1,14 @@
-import { ACTOR } from '../admin/issue.js'
 import { pendingOf } from '../admin/pending.js'
 import { notFound } from '../admin/problem.js'
 import { statusOf } from '../admin/views.js'
 import type { KeyRecord } from '../contracts/ledger.js'
 import { reasonIn } from './form.js'
 import type { Html } from './html.js'
-import type { Action, Visit } from './visit.js'
+import { may, type Action, type Visit } from './visit.js'
 import { counted, Said, Time } from './words.js'
 
-/** Ends a key for good, in two steps. */
-export function Revoke({ visit, record, back }: { visit: Visit; record: KeyRecord; back: string }): Html {
+/** Ends a key for good, in two steps. Nothing where the visitor may not. */
+export function Revoke({ visit, record, back }: { visit: Visit; record: KeyRecord; back: string }): Html | null {
   const status = statusOf(visit.deps.ledger, record, visit.nowMs)
   if (status === 'revoked')
     return (
@@ -30,6 +29,7 @@ export function Revoke({ visit, record, back }: { visit: Visit; record: KeyRecor
         .
       </p>
     )
+  if (!may(visit, 'approver')) return null
   const field = `reason-${record.id}`
   return (
     <details class="danger" id={`revoke-${record.id}`}>
@@ -52,13 +52,15 @@ export function Revoke({ visit, record, back }: { visit: Visit; record: KeyRecor
   )
 }
 
-export const revoke: Action = async ({ deps, param }, form) => {
+export const revoke: Action = async ({ deps, param, session }, form) => {
+  const { actor } = session.by
   const key = deps.ledger.key(param)
   if (key === null) throw notFound('key')
-  const { inFlight } = await deps.ledger.revoke(key.id, reasonIn(form), ACTOR)
+  const { inFlight } = await deps.ledger.revoke(key.id, reasonIn(form), actor)
   const cancel = form.text('cancel_pending') === 'yes'
-  const pending = ((await pendingOf(deps, key.id, cancel)) as { pending: { cancelled: boolean; error?: string }[] })
-    .pending
+  const pending = (
+    (await pendingOf(deps, key.id, cancel, actor)) as { pending: { cancelled: boolean; error?: string }[] }
+  ).pending
   const left = pending.filter((each) => !each.cancelled)
   const sentences = [
     `${key.name} (…${key.last4}) is revoked.`,

@@ -1,16 +1,16 @@
 import type { AlignedData } from 'uplot'
-import { ACTOR } from '../admin/issue.js'
 import { notFound } from '../admin/problem.js'
-import { budgetsOf } from '../admin/views.js'
+import { budgetsOf, statusOf } from '../admin/views.js'
 import type { CallRow, KeyRecord, Ledger, RunRow } from '../contracts/ledger.js'
 import { usd, type Usd } from '../contracts/money.js'
 import { CallTable, keyName, runPath } from './call-table.js'
 import { CapBar, type CapNow } from './caps.js'
+import { forecast } from './forecast.js'
 import { reasonIn } from './form.js'
 import type { Html } from './html.js'
 import { Revoke } from './revoke.js'
 import { recentRuns, searchCalls } from './search.js'
-import type { Action, Screen, Visit } from './visit.js'
+import { may, type Action, type Screen, type Visit } from './visit.js'
 import { counted, dollars, Facts, Said, span, Time } from './words.js'
 
 const RUNS_A_PAGE = 25
@@ -134,16 +134,21 @@ export const run: Screen = async (visit) => {
         {keys.map((key) => (
           <Revoke visit={visit} record={key} back={runPath(row.run, row.keyId)} />
         ))}
-        <form method="post" action={`/dashboard/runs/${encodeURIComponent(row.run)}/${frozen ? 'unfreeze' : 'freeze'}`}>
-          <input type="hidden" name="csrf" value={session.csrf} />
-          <input type="hidden" name="key" value={row.keyId} />
-          <button>{frozen ? 'Unfreeze this run' : 'Freeze this run'}</button>
-          <span class="hint">
-            {frozen
-              ? ' Frozen: no call labelled with it passes.'
-              : ' Stops calls labelled with it; an agent may choose another label, a revoked key it cannot.'}
-          </span>
-        </form>
+        {may(visit, frozen ? 'admin' : 'approver') ? (
+          <form
+            method="post"
+            action={`/dashboard/runs/${encodeURIComponent(row.run)}/${frozen ? 'unfreeze' : 'freeze'}`}
+          >
+            <input type="hidden" name="csrf" value={session.csrf} />
+            <input type="hidden" name="key" value={row.keyId} />
+            <button>{frozen ? 'Unfreeze this run' : 'Freeze this run'}</button>
+            <span class="hint">
+              {frozen
+                ? ' Frozen: no call labelled with it passes.'
+                : ' Stops calls labelled with it; an agent may choose another label, a revoked key it cannot.'}
+            </span>
+          </form>
+        ) : null}
       </section>
       <section aria-labelledby="line-title">
         <h2 id="line-title">What it came to, call by call</h2>
@@ -222,7 +227,9 @@ async function runCap({ deps, nowMs }: Visit, calls: readonly CallRow[], root: K
     .sort((a, b) => (a.cap < b.cap ? -1 : 1))[0]
   if (found === undefined) return null
   const [counter] = await deps.ledger.usage([found])
-  return { ...found, ...counter! }
+  const cap = { ...found, ...counter! }
+  const goesOn = statusOf(deps.ledger, key, nowMs) === 'active' && !isFrozen(deps.ledger, calls[0]?.run ?? '')
+  return goesOn ? { ...cap, forecast: forecast(cap, calls, key.createdAt, nowMs) } : cap
 }
 
 const vendorsIn = (row: RunRow): string =>
@@ -235,12 +242,13 @@ const isFrozen = (ledger: Ledger, run: string): boolean =>
 
 const freezing =
   (frozen: boolean): Action =>
-  async ({ deps, param }, form) => {
+  async ({ deps, param, session }, form) => {
+    const { actor } = session.by
     const row = await deps.ledger.run(param, form.text('key') || undefined)
     if (row === null) throw notFound('run')
     const scope = { kind: 'run', value: row.run } as const
-    if (frozen) await deps.ledger.freeze(scope, reasonIn(form), ACTOR)
-    else await deps.ledger.unfreeze(scope, ACTOR)
+    if (frozen) await deps.ledger.freeze(scope, reasonIn(form), actor)
+    else await deps.ledger.unfreeze(scope, actor)
     return { to: runPath(row.run, row.keyId), notice: `The run ${row.run} is ${frozen ? 'frozen' : 'unfrozen'}.` }
   }
 export const freezeRun = freezing(true)

@@ -3,7 +3,7 @@ import type { CallRow, Ledger } from '../contracts/ledger.js'
 
 const ROWS_A_PAGE = 250
 /** Rows one page of a screen looks at. Rows have no index but their order, so a filter that fits few must end somewhere. */
-const ROWS_READ_MAX = 2_000
+const ROWS_READ_MAX = 1_500
 
 export interface Wanted {
   readonly key: string | null

@@ -20,7 +20,7 @@ export class Pulse {
     this.#ledger = ledger
   }
 
-  /** @param stands asked with each heartbeat: when the session is over the stream says `over` and ends */
+  /** @param stands asked before anything is told, and with each heartbeat: when the session is over the stream says `over` and ends */
   open(signal: AbortSignal, stands: () => boolean): Response {
     if (this.#open >= STREAMS_MAX)
       throw new Problem('too_many_streams', `${STREAMS_MAX} pages are open already. Close one, or reload by hand.`)
@@ -79,7 +79,7 @@ class Beats implements UnderlyingSource<Uint8Array> {
     while (!this.#closed && !this.#over && (!this.#changed || this.#gap !== null))
       await new Promise<void>((resolve) => (this.#wake = resolve))
     if (this.#closed) return controller.close()
-    if (this.#over) {
+    if (this.#over || !this.#stands()) {
       controller.enqueue(this.#encoder.encode('event: over\ndata: {}\n\n'))
       controller.close()
       return this.#close()

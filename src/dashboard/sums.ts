@@ -1,7 +1,7 @@
 import type { AdminDeps } from '../admin/deps.js'
-import { exposureOf, type Exposure } from '../admin/pending.js'
 import type { SpendRow } from '../contracts/ledger.js'
-import { usd, type Usd } from '../contracts/money.js'
+import { usd } from '../contracts/money.js'
+import { exposureOf, type Exposure } from '../exposure/index.js'
 import { remembered } from './remembered.js'
 
 const DAY_MS = 86_400_000
@@ -13,8 +13,6 @@ export const midnight = (nowMs: number): number => Math.floor(nowMs / DAY_MS) * 
 export interface Sums {
   /** Since 00:00 UTC, by key id. */
   today(): Promise<ReadonlyMap<string, SpendRow>>
-  /** What calls that began the day before and are still under way hold. */
-  heldSinceYesterday(): Promise<Usd>
   exposure(): Promise<Exposure>
 }
 
@@ -24,11 +22,6 @@ export function sumsOf(deps: AdminDeps): Sums {
     today: remembered(clock, async () => {
       const rows = await ledger.spend('key', { from: midnight(clock.now()) })
       return new Map(rows.map((row) => [row.by, row]))
-    }),
-    heldSinceYesterday: remembered(clock, async () => {
-      const today = midnight(clock.now())
-      const rows = await ledger.spend('day', { from: today - DAY_MS, to: today })
-      return usd(rows.reduce((sum, row) => sum + row.held, 0n))
     }),
     exposure: remembered(clock, () => exposureOf(deps)),
   }

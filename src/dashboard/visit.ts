@@ -1,5 +1,7 @@
 import type { Html } from './html.js'
 import type { AdminDeps } from '../admin/deps.js'
+import { covers } from '../admin/roles.js'
+import type { Role } from '../contracts/operator.js'
 import type { Session } from './door.js'
 import type { Form } from './form.js'
 import type { Sums } from './sums.js'
@@ -14,6 +16,9 @@ export interface Visit {
   readonly param: string
   readonly nowMs: number
 }
+
+/** Whether the visitor may: what they may not is not shown, and refused all the same. */
+export const may = ({ session }: Pick<Visit, 'session'>, needed: Role): boolean => covers(session.by.role, needed)
 
 export const SCREENS = {
   now: ['Now', '/dashboard'],

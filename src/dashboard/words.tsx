@@ -18,6 +18,13 @@ export const roundly = (amount: Usd): string => {
   return dollars(amount < 1_000_000n ? amount : usd(((amount + cent - 1n) / cent) * cent))
 }
 
+/** A figure that is a guess: in cents, and below a dollar in two digits. */
+export function roughly(amount: Usd): string {
+  if (amount >= 1_000_000n || amount < 100n) return roundly(amount)
+  const step = 10n ** BigInt(amount.toString().length - 2)
+  return dollars(usd(((amount + step - 1n) / step) * step))
+}
+
 export const sum = (amounts: readonly Usd[]): Usd => usd(amounts.reduce((total, each) => total + each, 0n))
 
 /** `1 call`, `1,204 calls` */
@@ -69,6 +76,20 @@ export function Facts({ of }: { of: readonly (readonly [term: string, value: Chi
           </div>
         ))}
     </dl>
+  )
+}
+
+/** A name that code goes by. Where a column is narrow it may be broken at its own joints. */
+export function Name({ of, title }: { of: string; title?: string }): Html {
+  return (
+    <code class="name" title={title}>
+      {of.split(/(?<=[_.])/).map((part, i) => (
+        <>
+          {i === 0 ? null : <wbr />}
+          {part}
+        </>
+      ))}
+    </code>
   )
 }
 

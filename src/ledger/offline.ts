@@ -3,6 +3,7 @@ import { SystemClock } from '../clock.js'
 import { yes } from '../config.js'
 import { LedgerFault } from '../contracts/ledger.js'
 import { loadMasterKey, stageMasterKey, type MasterKeyEnv } from '../custody/master-key.js'
+import type { SourceVariables } from '../custody/master-source.js'
 import { SealFault, Vault } from '../custody/seal.js'
 import { INTERNAL, INTERNAL_SETTING } from '../internal-secrets.js'
 import type { PostgresLedger } from './postgres/ledger.js'
@@ -24,16 +25,16 @@ export async function verifyOffline(dataDir: string, env: OfflineEnv = {}): Prom
 }
 
 /**
- * Puts every sealed secret under a new master key: the one in SPENDGATE_NEW_MASTER_KEY when the old one comes from the
- * environment, else a generated one that replaces `master-key` in the data directory. The new key is on disk before
+ * Puts every sealed secret under a new master key: the one that SPENDGATE_NEW_MASTER_KEY names when the environment names
+ * the old one, else a generated one that replaces `master-key` in the data directory. The new key is on disk before
  * the ledger changes, and the ledger changes in one transaction; killed in between, the same command finishes.
  *
  * @throws LedgerFault when a server has the file or serves from the database, SealFault when the present master key does not open it
  */
 export async function rotateMasterKey(
   dataDir: string,
-  env: MasterKeyEnv & OfflineEnv & { readonly SPENDGATE_NEW_MASTER_KEY?: string | undefined },
-): Promise<{ readonly rewrapped: number; readonly fingerprint: string }> {
+  env: MasterKeyEnv & OfflineEnv & SourceVariables<'SPENDGATE_NEW_MASTER_KEY'>,
+): Promise<{ readonly rewrapped: number; readonly fingerprint: string; readonly remains: string | null }> {
   const ledger = await open(dataDir, env)
   try {
     const present = new Vault(loadMasterKey(env, dataDir).key)
@@ -44,7 +45,7 @@ export async function rotateMasterKey(
       throw new SealFault('this ledger has no sealed secrets yet; start the server once first.')
     if (opens(next, internal)) {
       staged.install()
-      return { rewrapped: 0, fingerprint: next.fingerprint }
+      return { rewrapped: 0, fingerprint: next.fingerprint, remains: staged.remains }
     }
     const records = ledger.credentials().map((record) => ({
       ...record,
@@ -56,7 +57,7 @@ export async function rotateMasterKey(
       'db rotate-master-key',
     )
     staged.install()
-    return { rewrapped: records.length, fingerprint: next.fingerprint }
+    return { rewrapped: records.length, fingerprint: next.fingerprint, remains: staged.remains }
   } finally {
     await ledger.close()
   }

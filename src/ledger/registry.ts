@@ -111,10 +111,24 @@ export class Registry {
     return found
   }
 
+  #livingBelow(id: string, now: number): number {
+    return this.descendants(id).filter((each) => {
+      const { revokedAt, expiresAt } = this.#keys.get(each)!
+      return each !== id && revokedAt === null && (expiresAt === null || expiresAt > now)
+    }).length
+  }
+
   addKey(key: NewKey): KeyRecord {
     if (this.#keys.has(key.id)) throw new LedgerConflict(`The key ${key.id} exists.`)
     const parent = key.parentId === null ? null : this.#keys.get(key.parentId)
     if (parent === undefined) throw new LedgerConflict(`There is no key ${key.parentId}.`)
+    for (const { keyId, most } of key.livingMax ?? []) {
+      const living = this.#livingBelow(keyId, key.createdAt)
+      if (living >= most)
+        throw new LedgerConflict(
+          `The key ${keyId} has ${living} living ${living === 1 ? 'key' : 'keys'} below it and may have ${most}. Revoke one, or wait until one expires.`,
+        )
+    }
     const rootId = parent?.rootId ?? key.id
     this.#db
       .prepare(
@@ -139,7 +153,7 @@ export class Registry {
         key.createdAt,
         key.replaces ?? null,
       )
-    const { actor: _actor, ...kept } = key
+    const { actor: _actor, livingMax: _livingMax, ...kept } = key
     const record: KeyRecord = { ...kept, rootId, revokedAt: null, revokeReason: null, lastUsedAt: null }
     this.#keep(record)
     return record

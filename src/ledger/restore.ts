@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Clock } from '../contracts/clock.js'
 import { LedgerFault, type FreezeScope } from '../contracts/ledger.js'
+import type { OperatorRecord } from '../contracts/operator.js'
 import { isHeld } from './check.js'
 import { Fence, settle } from './fence.js'
 import { openFault } from './open.js'
@@ -20,7 +21,7 @@ export interface Restored {
   readonly knownEntries: number | null
   /** Where the ledger that was there lies now; null when there was none. */
   readonly aside: string | null
-  /** Revocations, freezes and narrowings that the backup did not know and the ledger before it did. */
+  /** Revocations, freezes and narrowings that the backup did not know and the ledger before it did, and changes of operators. */
   readonly carried: number
   /** Whether everything was frozen, because what was revoked since the backup could not be read. */
   readonly frozen: boolean
@@ -97,6 +98,8 @@ interface Present {
     readonly value: string
     readonly reason: string | null
   }[]
+  /** Settings of operators, as JSON. */
+  readonly operators: readonly { readonly name: string; readonly value: string }[]
 }
 
 /**
@@ -114,6 +117,9 @@ function presentOf(file: string): Present | null {
     return {
       keys: db.prepare('select id, revoked_at, revoke_reason, narrowings from keys').all() as Present['keys'],
       freezes: db.prepare('select kind, value, reason from freezes').all() as Present['freezes'],
+      operators: db
+        .prepare(`select name, value from settings where name like 'operator.%'`)
+        .all() as Present['operators'],
     }
   } catch (cause) {
     const fault = openFault(file, cause as Error)
@@ -143,6 +149,40 @@ async function carryOver(ledger: SqliteLedger, present: Present): Promise<number
     const scope: FreezeScope = kind === 'all' ? { kind } : { kind, value }
     if (known.has(nameOf(scope))) continue
     await ledger.freeze(scope, reason, ACTOR)
+    carried++
+  }
+  for (const { name, value } of present.operators) {
+    const known = ledger.setting(name) as { readonly id: string } | undefined
+    // Who came since the backup has to be added again; of the others what was said last stands: revoked, erased.
+    if (known === undefined || JSON.stringify(known) === value) continue
+    const latest = JSON.parse(value) as { readonly id: string }
+    if (latest.id !== known.id) continue
+    await ledger.putSetting(name, latest, ACTOR)
+    carried++
+  }
+  return carried + (await carryShutOut(ledger, present))
+}
+
+/**
+ * A person adds themselves by signing in. So whoever was shut out stays so, also if the backup knows nothing of them or
+ * knows them by another number and id, as it may after an earlier restore.
+ */
+async function carryShutOut(ledger: SqliteLedger, { operators }: Present): Promise<number> {
+  const shutOut = operators
+    .map(({ value }) => JSON.parse(value) as OperatorRecord)
+    .filter(({ kind, revokedAt }) => kind === 'person' && revokedAt !== null)
+  const known = new Map<string, readonly [name: string, record: OperatorRecord]>()
+  let free = 1
+  for (; ; free++) {
+    const record = ledger.setting(`operator.${free}`) as OperatorRecord | undefined
+    if (record === undefined) break
+    known.set(record.digest, [`operator.${free}`, record])
+  }
+  let carried = 0
+  for (const each of shutOut) {
+    const [name, record] = known.get(each.digest) ?? [`operator.${free++}`, each]
+    if (record !== each && record.revokedAt !== null) continue
+    await ledger.putSetting(name, { ...record, revokedAt: each.revokedAt }, ACTOR)
     carried++
   }
   return carried

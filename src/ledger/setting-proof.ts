@@ -1,10 +1,14 @@
 import type Database from 'better-sqlite3'
 import { digestOf } from './chain.js'
+import { operatorInSetting } from './operators.js'
 import type { Said } from './said.js'
 
-/** What an entry says of a setting: its value, or of what is sealed under the master key only a digest. */
-export const settingText = (name: string, value: unknown): object =>
-  name.startsWith('internal.') ? { name, digest: digestOf('', [JSON.stringify(value)]) } : { name, value }
+/** What an entry says of a setting: its value, or of what is sealed under the master key or names a person only a digest. */
+export function settingText(name: string, value: unknown): object {
+  const operator = operatorInSetting(name, value)
+  if (operator === null && !name.startsWith('internal.')) return { name, value }
+  return { name, ...operator, digest: digestOf('', [JSON.stringify(value)]) }
+}
 
 /** Follows what entries say of settings, and holds the table against it. Part of `verify`. */
 export class SettingProof {

@@ -1,26 +1,23 @@
 import type { CredentialRecord } from '../contracts/ledger.js'
 import { RecordsFault, type Reach, type Reading } from '../contracts/records.js'
-import type { Vault } from '../custody/seal.js'
 import type { Engine } from '../engine.js'
 import { operatorReads } from '../operator-reads.js'
 
 /** The vendor's records are asked by people and timers, so they need not wait as long as a call may. */
 const TIMEOUT_MS = 20_000
 
-type Means = Pick<Engine, 'vendors' | 'credentials' | 'upstream' | 'tables' | 'clock'> & {
-  readonly vault: Vault
-}
+type Means = Pick<Engine, 'vendors' | 'credentials' | 'upstream' | 'tables' | 'clock'>
 
 /**
  * How a vendor's records are reached under a credential.
  *
- * @throws SealFault when the master key does not open the credential
+ * @throws SealFault when the credential does not open
  */
 export function reachOf(record: CredentialRecord, means: Means): Reach {
-  const { vendors, vault, tables, clock } = means
+  const { vendors, credentials, tables, clock } = means
   const read = operatorReads(means, record)
   return {
-    secret: vault.open({ id: record.id, vendor: record.vendor }, record.sealed),
+    secret: credentials.parts(record),
     account: record.account,
     apiVersion: record.apiVersion,
     origin: vendors.get(record.vendor)?.override ?? null,

@@ -2,7 +2,7 @@ import type { Denial } from '../contracts/call.js'
 import type { CredentialRecord, DoubtRow, Settlement } from '../contracts/ledger.js'
 import type { JsonObject } from '../contracts/vendor.js'
 import type { Engine, VendorRuntime } from '../engine.js'
-import { settlementOf } from '../pipeline.js'
+import { scrubbed, settlementOf } from '../pipeline.js'
 import { standstill } from '../standstill.js'
 import { upstreamRequest } from '../wire/prepare.js'
 import type { Evidence } from './evidence.js'
@@ -77,7 +77,7 @@ export async function repeat(
   if (result.kind === 'fault') return 'It was sent again under its key, and that was not answered either.'
   if (vendor.records?.repeatTells?.(result.status, objectIn(result.body)) === false)
     return `It was sent again, and the answer (${result.status}) says nothing of the first time.`
-  const settlement = settlementOf(result, runtime, match, question, explanation, row)
+  const settlement = scrubbed(settlementOf(result, runtime, match, question, explanation, row), credential.scrubber)
   return settlement.outcome === 'assumed'
     ? `It was sent again under its key, and the answer (${result.status}) does not say what was done.`
     : { ...settlement, outcome: settlement.outcome }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
 import { Hono } from 'hono'
 import type { Match } from '../catalogue.js'
+import type { Places } from '../contracts/binding.js'
 import type { Authorization, Vendor } from '../contracts/vendor.js'
 import type { Engine, VendorRuntime } from '../engine.js'
 import type { Answer, Content, Exchange, Fault } from '../exchange.js'
@@ -11,11 +12,14 @@ import { Together } from '../together.js'
 import { EMPTY, Form, parseForm } from '../wire/form.js'
 import { parseJson } from '../wire/json.js'
 import { parseTarget } from '../wire/target.js'
+import { anyContent } from './any-content.js'
 import { readBody } from './body.js'
 import { BUSY, internalFault, overloaded, STOPPING } from './faults.js'
 import { baseOf, labelsIn, readAuthorization } from './head.js'
 import { MCP_PATH } from './mcp/address.js'
 import type { McpListener } from './mcp/listener.js'
+import { shownKey } from './shown-key.js'
+import { TokenListener } from './tokens.js'
 import { WebhookListener, type WebhookMeans } from './webhooks.js'
 
 const BODY_BYTES_MAX = 256 * 1024
@@ -55,7 +59,9 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   ): void => {
     inFlight++
     answering.set(incoming.socket, incoming)
-    const exchange = new RestExchange(incoming, named, rest, pathRun, together)
+    const vendor = named.prefix ?? named.host
+    const places = vendor !== null && isConfigured(vendor, engine) ? engine.credentials.places(vendor) : null
+    const exchange = new RestExchange(incoming, named, rest, pathRun, together, places)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
     const under = full === null ? govern(exchange, engine) : Promise.resolve(overloaded(full, exchange, engine))
@@ -102,11 +108,25 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
     })
   }
 
+  const tokens = new TokenListener(engine)
+  const serveTokens = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    inFlight++
+    answering.set(incoming.socket, incoming)
+    if (draining) outgoing.setHeader('connection', 'close')
+    const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
+    void tokens.handle(incoming, outgoing, full).finally(() => {
+      inFlight--
+      answering.delete(incoming.socket)
+    })
+  }
+
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
   const byPrefix = routes()
-  const names = [...engine.vendors.keys()]
+  // What vendors there are by configuration changes while we listen: they are looked up call by call.
+  const catalogued = [...engine.vendors.values()].filter(({ vendor }) => vendor.bindings === undefined)
+  const names = catalogued.map(({ vendor }) => vendor.name)
   const hosts = new Map(
-    [...engine.vendors.values()].flatMap(({ vendor }) =>
+    catalogued.flatMap(({ vendor }) =>
       // What is asked of a vendor's MCP server is answered at /mcp; nothing else of it is here.
       [vendor.name, ...vendor.hosts.filter((host) => host !== vendor.mcpHost)].map(
         (host) => [host, vendor.name] as const,
@@ -118,7 +138,13 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
     const none = { prefix: name, host: null, root: null }
     byPrefix.all(`/${name}/*`, (c) => {
       const target = c.req.raw.url
-      serve(c.env.incoming, c.env.outgoing, withHost(none, c.env.incoming, hosts), target.slice(name.length + 1), null)
+      serve(
+        c.env.incoming,
+        c.env.outgoing,
+        withHost(none, c.env.incoming, hosts, engine),
+        target.slice(name.length + 1),
+        null,
+      )
       return SENT
     })
     byPrefix.all(`/run/:run/${name}/*`, (c) => {
@@ -127,7 +153,7 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
       serve(
         c.env.incoming,
         c.env.outgoing,
-        withHost(none, c.env.incoming, hosts),
+        withHost(none, c.env.incoming, hosts, engine),
         target.slice(runEnds + 1 + name.length),
         target.slice(5, runEnds),
       )
@@ -141,8 +167,10 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
     const target = c.req.raw.url
     // A host of the vendor's own says all: `/v2/…` is Stripe's at our root, and verify.twilio.com's at its own.
     const exact = hosts.has(headerOf(incoming.rawHeaders, 'host')?.toLowerCase() ?? '')
-    const root = exact ? null : rootOwner(target, engine)
-    const named = withHost({ prefix: null, host: null, root }, incoming, hosts)
+    const { host } = withHost(NOBODY, incoming, hosts, engine)
+    // So does one of a vendor by configuration, whose paths are its own.
+    const root = exact || (host !== null && isConfigured(host, engine)) ? null : rootOwner(target, engine)
+    const named = { prefix: null, host, root }
     // An absolute-form target is ours to refuse with a row when the key is known; a path of no vendor is nobody's.
     if (named.host === null && named.root === null && target.startsWith('/') && !odd(target)) notFound(outgoing)
     else serve(incoming, outgoing, named, target, null)
@@ -162,7 +190,15 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
       if (MCP_PATH.test(url)) return serveMcp(incoming, outgoing)
       const telling = webhooks.vendorAt(url)
       if (telling !== null) return serveWebhook(telling, incoming, outgoing)
-      const app = prefixed.test(url) ? byPrefix : byRoot
+      if (tokens.takes(incoming, () => withHost(NOBODY, incoming, hosts, engine).host !== null))
+        return serveTokens(incoming, outgoing)
+      const known = prefixed.test(url)
+      const at = known ? null : configuredAt(url, engine)
+      if (at !== null) {
+        const named = withHost({ ...NOBODY, prefix: at.vendor }, incoming, hosts, engine)
+        return together(() => serve(incoming, outgoing, named, at.rest, at.run))
+      }
+      const app = known ? byPrefix : byRoot
       together(() => void app.fetch({ method: 'POST', url } as Request, { incoming, outgoing }))
     },
   }
@@ -170,6 +206,8 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
 
 /** Hono wants a Response from a handler; the answer goes out through node's own. */
 const SENT = new Response(null)
+
+const NOBODY = { prefix: null, host: null, root: null } as const
 
 const odd = (target: string): boolean => /\/\/|\/\.|%|[^\x21-\x7e]/.test(target)
 
@@ -185,11 +223,30 @@ function withHost(
   named: Exchange['named'],
   incoming: IncomingMessage,
   hosts: ReadonlyMap<string, string>,
+  engine: Engine,
 ): Exchange['named'] {
   const host = headerOf(incoming.rawHeaders, 'host')?.toLowerCase()
   if (host === undefined) return named
-  const vendor = hosts.get(host) ?? hosts.get(host.slice(0, Math.max(0, host.indexOf('.'))))
+  const label = host.slice(0, Math.max(0, host.indexOf('.')))
+  const vendor = hosts.get(host) ?? hosts.get(label) ?? engine.vendors.get(label)?.vendor.name
   return vendor === undefined ? named : { ...named, host: vendor }
+}
+
+const isConfigured = (vendor: string, engine: Engine): boolean =>
+  engine.vendors.get(vendor)?.vendor.bindings !== undefined
+
+/** `/github/…` and `/run/<id>/github/…`, of vendors that exist by configuration. */
+function configuredAt(
+  url: string,
+  engine: Engine,
+): { readonly vendor: string; readonly rest: string; readonly run: string | null } | null {
+  const runEnds = url.startsWith('/run/') ? url.indexOf('/', 5) : 0
+  const from = runEnds + 1
+  const slash = url.indexOf('/', from)
+  const end = slash < 0 ? url.length : slash
+  const vendor = url.slice(from, end)
+  if (runEnds < 0 || !isConfigured(vendor, engine)) return null
+  return { vendor, rest: url.slice(end), run: runEnds === 0 ? null : url.slice(5, runEnds) }
 }
 
 function headerOf(raw: readonly string[], name: string): string | undefined {
@@ -215,7 +272,7 @@ const REPEATABLE = new Set([
   'x-forwarded-for',
 ])
 
-class RestExchange implements Exchange {
+export class RestExchange implements Exchange {
   readonly surface = 'rest'
   readonly authorization: Authorization | null
   readonly fault: Fault | null
@@ -237,6 +294,7 @@ class RestExchange implements Exchange {
     rest: string,
     pathRun: string | null,
     together: (work: () => void) => void,
+    places: Places | null = null,
   ) {
     this.#together = together
     this.#incoming = incoming
@@ -251,7 +309,6 @@ class RestExchange implements Exchange {
           fault = { code: 'request_ambiguous', message: `The header ${name} stands more than once.` }
       } else this.#headers.set(name, raw[i + 1]!)
     }
-    this.authorization = readAuthorization(this.#headers.get('authorization'))
     const target = parseTarget(rest === '' ? '/' : rest)
     if ('fault' in target) {
       this.#path = printable(rest)
@@ -260,6 +317,13 @@ class RestExchange implements Exchange {
     } else {
       this.#path = target.path
       this.#query = target.query
+    }
+    if (places === null) this.authorization = readAuthorization(this.#headers.get('authorization'))
+    else {
+      const shown = shownKey(this.#headers, this.#query, places)
+      this.authorization = shown.authorization
+      this.#query = shown.query
+      fault ??= shown.fault
     }
     this.fault = fault ?? frameFault(this.#headers)
     this.idempotencyKey = this.#headers.get('idempotency-key') ?? null
@@ -294,6 +358,8 @@ class RestExchange implements Exchange {
     const limit = match?.operation.bodyBytesMax ?? BODY_BYTES_MAX
     const body = await readBody(this.#incoming, this.#headers, limit, this.#together)
     if (!Buffer.isBuffer(body)) return body
+    if (vendor.bindings !== undefined)
+      return anyContent(this.method, this.#query, body, this.#headers.get('content-type'))
     const repeats = match?.operation.repeats
     if (this.method === 'GET' || this.method === 'DELETE' || this.method === 'HEAD') {
       if (body.length > 0)

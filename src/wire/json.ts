@@ -9,9 +9,12 @@ const FORBIDDEN = new Set(['__proto__', 'prototype', 'constructor'])
  * which one counts), numbers that are not integers within ±2^53, lone surrogates, NUL, a byte-order mark, nesting
  * deeper than 32, and the names JavaScript gives a meaning (`__proto__`). `JSON.stringify` of the result is the
  * canonical text.
+ *
+ * @param decimals takes numbers with a fraction, too, of at most 15 digits, which every parser reads alike. Money is
+ * never one: only for APIs of whose numbers nobody here makes an amount
  */
-export function parseJson(text: string): { readonly value: Json } | ParseFault {
-  const reader = new Reader(text)
+export function parseJson(text: string, decimals = false): { readonly value: Json } | ParseFault {
+  const reader = new Reader(text, decimals)
   try {
     return { value: reader.document() }
   } catch (fault) {
@@ -33,9 +36,11 @@ class JsonFault extends Error {
 class Reader {
   #at = 0
   readonly #text: string
+  readonly #decimals: boolean
 
-  constructor(text: string) {
+  constructor(text: string, decimals: boolean) {
     this.#text = text
+    this.#decimals = decimals
   }
 
   document(): Json {
@@ -130,6 +135,10 @@ class Reader {
     )
     if (!found) this.#malformed('a value was expected')
     const value = Number(found[0])
+    if (this.#decimals && isPlainDecimal(found[0], value)) {
+      this.#at += found[0].length
+      return value
+    }
     if (!/^-?[0-9]+$/.test(found[0]) || !Number.isSafeInteger(value) || Object.is(value, -0)) {
       this.#malformed(`the number ${found[0]} is not an integer within 2^53`)
     }
@@ -157,6 +166,17 @@ class Reader {
     throw new JsonFault('request_malformed', `The JSON body is not valid at character ${this.#at}: ${what}.`)
   }
 }
+
+/** A fraction that survives being read and written again. */
+const isPlainDecimal = (text: string, value: number): boolean =>
+  /[.eE]/.test(text) &&
+  text
+    .replace(/[eE].*$/, '')
+    .replace(/[^0-9]/g, '')
+    .replace(/^0+/, '').length <= 15 &&
+  Math.abs(value) <= Number.MAX_SAFE_INTEGER &&
+  !Object.is(value, -0) &&
+  (value !== 0 || !/[1-9]/.test(text.replace(/[eE].*$/, '')))
 
 const printable = (text: string): string =>
   (text.length > 60 ? `${text.slice(0, 60)}…` : text).replace(/[^\x20-\x7e]/g, '?')

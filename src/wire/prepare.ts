@@ -62,14 +62,21 @@ export function canonical(
 export function upstreamRequest(
   request: Canonical,
   runtime: VendorRuntime,
-  credential: Pick<OpenCredential, 'authorization' | 'fixedHeaders'>,
+  credential: Pick<OpenCredential, 'authorization' | 'fixedHeaders' | 'bound' | 'renewed'>,
   header: (name: string) => string | undefined,
   idempotencyKey: string | null,
 ): UpstreamRequest {
-  const headers = ['host', request.host, 'authorization', credential.authorization, 'accept-encoding', 'identity']
+  const { bound } = credential
+  const headers =
+    bound === undefined
+      ? ['host', request.host, 'authorization', credential.authorization, 'accept-encoding', 'identity']
+      : ['host', bound.host, 'accept-encoding', 'identity']
   let agent = false
   for (const name of runtime.vendor.requestHeaders) {
-    const value = header(name)
+    // What the operator fixed for a credential is not the agent's to say.
+    const fixed = bound !== undefined && credential.fixedHeaders.includes(name)
+    if (fixed && name === 'user-agent') agent = true
+    const value = fixed ? undefined : header(name)
     if (value === undefined) continue
     if (name === 'user-agent') agent = true
     headers.push(name, value)
@@ -79,5 +86,23 @@ export function upstreamRequest(
   headers.push(...credential.fixedHeaders)
   if (request.contentType !== null) headers.push('content-type', request.contentType)
   if (idempotencyKey !== null) headers.push('idempotency-key', idempotencyKey)
-  return { origin: request.origin, method: request.method, target: request.target, headers, body: request.body }
+  const plain = { origin: request.origin, method: request.method, target: request.target, headers, body: request.body }
+  const made = bound === undefined ? plain : bound.enter(plain)
+  const { renewed } = credential
+  if (renewed === undefined) return made
+  const own = made.headers.length
+  const underNewer = async (refused: UpstreamRequest): Promise<UpstreamRequest | null> => {
+    const next = await renewed()
+    if (next === null) return null
+    // What was sent may be more than this request: a hosted tool takes several, each with a body of its own.
+    if (next.bound === undefined) return { ...refused, headers: withAuthorization(refused.headers, next.authorization) }
+    const again = upstreamRequest(request, runtime, next, header, idempotencyKey)
+    // What the caller has added since, such as a traceparent.
+    again.headers.push(...made.headers.slice(own))
+    return again
+  }
+  return { ...made, renewed: underNewer }
 }
+
+const withAuthorization = (headers: readonly string[], value: string): string[] =>
+  headers.map((each, at) => (at % 2 === 1 && headers[at - 1] === 'authorization' ? value : each))

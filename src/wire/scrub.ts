@@ -2,23 +2,23 @@ const REDACTED = Buffer.from('[redacted]')
 
 /** Finds a credential in what a vendor sent back, as it is, in base64, in hex or escaped, and takes it out. */
 export class Scrubber {
-  readonly #needles: readonly Buffer[]
-  readonly #forms: readonly string[]
+  readonly #needles: Buffer[] = []
+  readonly #forms: string[] = []
 
   /** @param secrets texts that must never reach an agent */
   constructor(secrets: readonly string[]) {
-    const forms = new Set<string>()
-    for (const secret of secrets) {
-      if (secret.length < 8) continue
-      forms.add(secret)
-      forms.add(encodeURIComponent(secret))
-      forms.add(JSON.stringify(secret).slice(1, -1))
-      const hex = Buffer.from(secret).toString('hex')
-      for (const digits of [hex, hex.toUpperCase()]) forms.add(digits).add(digits.replace(/../g, '%$&'))
-      for (const form of base64Forms(secret)) forms.add(form).add(form.replaceAll('+', '-').replaceAll('/', '_'))
-    }
-    this.#forms = [...forms]
-    this.#needles = this.#forms.map((form) => Buffer.from(form))
+    for (const secret of secrets) this.add(secret)
+  }
+
+  /** One more of them; again, it changes nothing. */
+  add(secret: string): void {
+    if (secret.length < 8 || this.#forms.includes(secret)) return
+    const forms = new Set<string>([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
+    const hex = Buffer.from(secret).toString('hex')
+    for (const digits of [hex, hex.toUpperCase()]) forms.add(digits).add(digits.replace(/../g, '%$&'))
+    for (const form of base64Forms(secret)) forms.add(form).add(form.replaceAll('+', '-').replaceAll('/', '_'))
+    this.#forms.push(...forms)
+    this.#needles.push(...[...forms].map((form) => Buffer.from(form)))
   }
 
   /** The same buffer when nothing was found. */

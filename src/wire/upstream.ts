@@ -1,6 +1,8 @@
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../contracts/clock.js'
 import { Together } from '../together.js'
+import { AccessTokens, type Access } from './access-tokens.js'
+import { Reachable } from './reachable.js'
 
 /** One request to a vendor, complete: nothing is added to it here but framing. */
 export interface UpstreamRequest {
@@ -12,6 +14,14 @@ export interface UpstreamRequest {
   /** Names and values in turn, `host` among them. */
   readonly headers: string[]
   readonly body: string | Buffer | null
+  /** The request under a newer secret, after the vendor refused it; null when there is none. Absent: never. */
+  readonly renewed?: (refused: UpstreamRequest) => Promise<UpstreamRequest | null>
+  /** The address came over the admin API: what is private is dialled only where the configuration names it. */
+  readonly guarded?: true
+  /** Takes the credential out of the reply's headers, for a vendor that nobody here knows: one of them is kept in the call's row. */
+  readonly clean?: (text: string) => string
+  /** It goes with an access token, which is asked for first where none stands. */
+  readonly access?: Access
 }
 
 export interface UpstreamReply {
@@ -64,10 +74,15 @@ export class Upstream {
   readonly #together = new Together()
   #underWay = 0
   readonly #clock: Clock
+  readonly #reachable: Reachable
+  readonly #tokens: AccessTokens
 
-  constructor(options: { readonly timeoutMs: number; readonly clock: Clock }) {
+  /** @param options `reachable`: which addresses guarded requests may go to; only public ones by default */
+  constructor(options: { readonly timeoutMs: number; readonly clock: Clock; readonly reachable?: Reachable }) {
     this.#timeoutMs = options.timeoutMs
     this.#clock = options.clock
+    this.#reachable = options.reachable ?? new Reachable()
+    this.#tokens = new AccessTokens(this, options.clock)
   }
 
   /**
@@ -80,15 +95,18 @@ export class Upstream {
     timeoutMs: number = this.#timeoutMs,
     reading: Reading | null = null,
   ): Promise<UpstreamReply | UpstreamFault | Withheld<T>> {
+    if (request.access !== undefined) return this.#tokens.send(request, request.access, gate)
+    const refused = this.#refused(request)
+    if (refused !== null) return Promise.resolve(unsent(refused))
     this.#underWay++
     return new Promise((resolve) => {
       const done = (result: UpstreamReply | UpstreamFault | Withheld<T>): void =>
         this.#together.run(() => {
           this.#underWay--
-          resolve(result)
+          resolve(request.clean === undefined ? result : cleaned(result, request.clean))
         }, this.#underWay)
       const handler = new Exchange(done, gate, this.#clock, reading, Math.min(timeoutMs, this.#timeoutMs))
-      this.#pool(request.origin).dispatch(
+      this.#pool(request).dispatch(
         {
           path: request.target,
           method: request.method as Dispatcher.HttpMethod,
@@ -102,20 +120,30 @@ export class Upstream {
     })
   }
 
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin)
+  /** Asked once an origin: the configuration does not change, and names are judged anew at each connection. */
+  #refused({ origin, guarded }: UpstreamRequest): string | null {
+    return guarded === true && !this.#pools.has(guardedName(origin)) ? this.#reachable.fault(origin) : null
+  }
+
+  #pool({ origin, guarded }: UpstreamRequest): Pool {
+    // A connection is used again only for what could have opened it.
+    const name = guarded === true ? guardedName(origin) : origin
+    let pool = this.#pools.get(name)
     if (pool === undefined) {
       pool = new Pool(origin, {
         connections: CONNECTIONS_MAX,
         pipelining: 1,
         // The TLS handshake is part of it.
-        connect: { timeout: Math.min(CONNECT_MS, this.#timeoutMs) },
+        connect: {
+          timeout: Math.min(CONNECT_MS, this.#timeoutMs),
+          ...(guarded === true ? { lookup: this.#reachable.lookupFor(origin) } : {}),
+        },
         maxHeaderSize: 16 * 1024,
         // Below what vendors and their load balancers keep idle connections for: a request on a dying connection is a call of unknown outcome.
         keepAliveTimeout: 4_000,
         keepAliveMaxTimeout: 30_000,
       })
-      this.#pools.set(origin, pool)
+      this.#pools.set(name, pool)
     }
     return pool
   }
@@ -124,6 +152,16 @@ export class Upstream {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
   }
 }
+
+function cleaned<T>(
+  result: UpstreamReply | UpstreamFault | Withheld<T>,
+  clean: (text: string) => string,
+): UpstreamReply | UpstreamFault | Withheld<T> {
+  if (result.kind !== 'reply') return result
+  return { ...result, headers: result.headers.map((text, at) => (at % 2 === 0 ? text : clean(text))) }
+}
+
+const guardedName = (origin: string): string => `guarded ${origin}`
 
 class Exchange<T> implements Dispatcher.DispatchHandler {
   readonly #resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void
@@ -225,5 +263,14 @@ class Exchange<T> implements Dispatcher.DispatchHandler {
     return Math.round(this.#clock.monotonic() - this.#startedAt)
   }
 }
+
+/** Nothing has left, and why. */
+export const unsent = (message: string): UpstreamFault => ({
+  kind: 'fault',
+  sent: false,
+  timedOut: false,
+  message,
+  ms: 0,
+})
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])

@@ -34,6 +34,7 @@ test('the document names every call of the contract that is served', async () =>
       'GET /movements',
       'GET /exposure',
       'POST /keys/{id}/runs',
+      'POST /keys/{id}/tokens',
       'POST /freeze',
       'POST /unfreeze',
       'GET /freezes',

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { usd } from '../../src/contracts/money.js'
 import { POLICY, World } from './world.js'
 
 const YAML = `apiVersion: spendgate/v1
@@ -82,50 +81,5 @@ describe('policies', () => {
         })
       ).status,
     ).toBe(404)
-  })
-})
-
-describe('testing a policy', () => {
-  const asked: unknown[] = []
-  let world: World
-  beforeEach(async () => {
-    asked.length = 0
-    world = await World.start({
-      test: async (document, request) => {
-        asked.push([(document as { name: string }).name, request])
-        return {
-          verdict: 'deny',
-          code: 'amount_over_limit',
-          rule: 'max-amount',
-          message: 'Over.',
-          operation: 'refunds.create',
-          effect: 'spend',
-          quoted: usd(60_000_000n),
-        }
-      },
-    })
-  })
-  afterEach(() => world.close())
-
-  test('a stored policy or a document is asked, and the verdict comes back', async () => {
-    await world.policy()
-    const request = { vendor: 'stripe', method: 'POST', path: '/v1/refunds', form: { amount: '6000' } }
-    const reply = await world.post('/policies/test', { policy: 'support-refunds@1', request })
-    expect(reply.body).toEqual({
-      verdict: 'deny',
-      code: 'amount_over_limit',
-      rule: 'max-amount',
-      message: 'Over.',
-      operation: 'refunds.create',
-      effect: 'spend',
-      quoted_usd: '60.00',
-    })
-    await world.post('/policies/test', { policy: { ...POLICY, name: 'draft' }, request })
-    expect(asked).toMatchObject([
-      ['support-refunds', request],
-      ['draft', request],
-    ])
-    expect((await world.post('/policies/test', { policy: 'none', request })).body.errors[0].path).toBe('policy')
-    expect((await world.post('/policies/test', { policy: { name: 'x' }, request })).status).toBe(400)
   })
 })

@@ -53,6 +53,8 @@ describe('in whatever encoding it is echoed', () => {
         response.writeHead(200, {
           'content-type': `application/json; x=${forms[at]}`,
           'x-resend-daily-quota': forms[at]!,
+          // What rows remember of a reply.
+          'x-request-id': `req_${forms[at]!}`,
         })
         response.end(`{"id":"e1","a":"${forms[at]}","b":"xx${forms[at]}yy${forms[at]}"}`)
       }
@@ -62,6 +64,7 @@ describe('in whatever encoding it is echoed', () => {
       expect(leaks({ resend: REAL.resend }, JSON.stringify(reply))).toEqual([])
       expect(reply.body).toBe('{"id":"e1","a":"[redacted]","b":"xx[redacted]yy[redacted]"}')
       expect(await stage.world.verified()).toEqual([])
+      expect(leaks({ resend: REAL.resend }, stage.world.files().toString('latin1'))).toEqual([])
     } finally {
       await stage.world.close()
       await hostile.close()

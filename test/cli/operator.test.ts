@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usd } from '../../src/contracts/money.js'
 import { RESEND, SETTLED, START, STRIPE_LIVE, TOKEN, TWILIO, World } from '../admin/world.js'
@@ -548,14 +549,29 @@ describe('backup', () => {
   })
 })
 
+/** Books calls one after the other, until it is told to stop; that waits for the last of them. */
+function bookOn(book: () => Promise<unknown>): () => Promise<void> {
+  let going = true
+  const all = (async () => {
+    while (going) {
+      await book()
+      await pause(20)
+    }
+  })()
+  return () => {
+    going = false
+    return all
+  }
+}
+
 describe('tail', () => {
   test('prints a line a call, denials with their sentence, until interrupted', async () => {
     const id = await keyMade()
     const seen = new Promise<void>((resolve) => terminal.onOut((text) => text.includes('DENY') && resolve()))
     const following = terminal.run('tail')
-    const booking = setInterval(() => void world.call(id, 60_000_000n, null), 20)
+    const stop = bookOn(() => world.call(id, 60_000_000n, null))
     await seen
-    clearInterval(booking)
+    await stop()
     terminal.interrupt()
     const { exit, out } = await following
     expect(exit).toBe(0)
@@ -568,9 +584,9 @@ describe('tail', () => {
     const id = await keyMade()
     const seen = new Promise<void>((resolve) => terminal.onOut((text) => text.split('\n').length > 2 && resolve()))
     const following = terminal.run('tail', '--denied', '--json')
-    const booking = setInterval(() => void world.call(id, 1n).then(() => world.call(id, 1n, null)), 20)
+    const stop = bookOn(() => world.call(id, 1n).then(() => world.call(id, 1n, null)))
     await seen
-    clearInterval(booking)
+    await stop()
     terminal.interrupt()
     const { out } = await following
     const states = out

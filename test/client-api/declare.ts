@@ -48,7 +48,11 @@ const OPENING = `/*
 export async function declarations(document: OpenApi): Promise<string> {
   const named = Object.entries(document.components.schemas)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, schema]) => `${comment(schema)}export interface ${name} ${typeOf(schema)}`)
+    .map(([name, schema]) => {
+      const type = typeOf(schema)
+      const whole = schema.properties !== undefined && !/}\s*&/.test(type)
+      return `${comment(schema)}export ${whole ? `interface ${name}` : `type ${name} =`} ${type}`
+    })
   const calls = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => callOf(method, path, operation)),
   )

@@ -200,6 +200,27 @@ describe.runIf(executable !== null)('the dashboard in a browser', () => {
     120_000,
   )
 
+  test('a request is tried, and the past is played again, on the page of a policy', async () => {
+    const { page, said, close } = await visit()
+    await page.goto(`${world.server.adminUrl}/dashboard/policies/policy-1`)
+    await page.getByLabel('Path').fill('/v1/payment_intents')
+    await page.getByLabel('Parameters').fill('amount=9900\ncurrency=usd\ncustomer=cus_A\nconfirm=true')
+    await page.getByRole('button', { name: 'Try the request' }).click()
+    expect(await page.getByRole('status').textContent()).toContain('amount_over_limit')
+    expect(await page.getByLabel('Parameters').inputValue()).toContain('amount=9900')
+    expect(await faultsOf(page)).toEqual([])
+    await page.getByText('Change the document first').click()
+    const document = page.getByLabel('The document, as YAML or JSON')
+    await document.fill((await document.inputValue()).replace('"90.00"', '"20.00"'))
+    await page.getByRole('button', { name: 'Back-test' }).click()
+    await page.getByText('Would be refused now').waitFor()
+    expect(await page.getByRole('status').textContent()).toContain('amount_over_limit')
+    expect(await faultsOf(page)).toEqual([])
+    await picture(page, 'back-test-light')
+    expect(said).toEqual([])
+    await close()
+  })
+
   test('revoking from the run page stops the next call', async () => {
     const { page, close } = await visit()
     await page.getByRole('link', { name: 'Runs' }).click()

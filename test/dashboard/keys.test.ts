@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { World } from '../helpers/world.js'
-import { codeOf, pay, startWorld } from '../pipeline/given.js'
+import { codeOf, MINUTE, pay, startWorld, travel } from '../pipeline/given.js'
 import { Visitor, words, type Sheet } from './visitor.js'
 
 /* Keys made, narrowed and ended on their pages. */
@@ -121,4 +121,24 @@ test('an ended key cannot be narrowed, and says since when and why', async () =>
   expect(page).not.toContain('Narrow it')
   const answer = await visitor.post(`${path}/narrow`, { csrf: await visitor.csrf(), per_minute: '1' })
   expect([answer.status, words(answer.text)]).toEqual([409, expect.stringContaining('nothing is left to narrow')])
+})
+
+test('a cap says when it will be full at the pace of the calls, and no more once the key is stopped', async () => {
+  const sheet = await create({ name: 'racing', credentials: stripe })
+  const path = `/dashboard/keys/${idIn(sheet)}`
+  const read = async (page: string): Promise<string> => words(await visitor.page(page))
+  expect(await read(path)).not.toContain('at the pace of')
+  for (let calls = 0; calls < 3; calls++) {
+    if (calls > 0) travel(world, 10 * MINUTE)
+    expect((await pay(world, secretIn(sheet), 1_000)).status).toBe(200)
+  }
+  // Ten dollars in ten minutes, twice, and twenty are left. The last ten may still be held.
+  const sentence =
+    /60 % \$[\d.]+ (?:\+ \$10\.00 held )?of \$50\.00 a day \(UTC\) full in about 20 min at the pace of the last 20 min · resets in/
+  expect(await read(path)).toMatch(sentence)
+  expect(await read('/dashboard')).toMatch(sentence)
+  travel(world, 20 * MINUTE)
+  expect(await read(path)).toMatch(/full in about 40 min at the pace of the last 40 min/)
+  await world.must('POST', '/freeze', { key: idIn(sheet) })
+  expect(await read(path)).not.toContain('at the pace of')
 })

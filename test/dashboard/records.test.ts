@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stripeClient } from '../../fixtures/simulators/clients.js'
 import { REAL, type World } from '../helpers/world.js'
-import { pay, startWorld } from '../pipeline/given.js'
+import { MINUTE, pay, startWorld, travel } from '../pipeline/given.js'
 import { Visitor, words } from './visitor.js'
 
 /* Policies, vendors and the audit chain, as their pages tell of them. */
@@ -39,6 +40,8 @@ test('a policy is told in words, as its document, and by what changed since the 
   const latest = await read('/policies/refunds')
   expect(latest).toContain('At most USD 80.00 a day (UTC).')
   expect(latest).toContain('Changed since version 1')
+  expect(latest).toMatch(/Wider The cap of a day .* USD 80\.00/)
+  expect(latest).toMatch(/Tighter At most 30 calls a minute/)
   expect(latest).toMatch(/daily_cap_usd : 50\.00 80\.00/)
   expect(latest).toMatch(/vendors\.stripe\.max_amount_usd : 25\.00 taken out/)
   expect(latest).toMatch(/rate_limit\.per_minute : new, 30/)
@@ -74,6 +77,34 @@ test('a call that was cut off counts as spent and is listed until its outcome is
   expect(page).toContain('The outcome of 1 call is not known yet; they count as spent.')
   expect(page).toContain('stripe payment_intents.create $7.00')
   expect(await read('/calls?state=assumed')).toContain('Unknown')
+})
+
+test('Reconcile now asks the vendors, books what they say and shows how far their records agree', async () => {
+  const before = await read('/vendors')
+  expect(before).toContain("Nothing was compared with the vendors' records since spendgate started.")
+  const notice = await visitor.does('/dashboard/vendors/reconcile')
+  expect(notice).toMatch(/^The vendors were asked about 1 call: 1 settled\./)
+  const page = await read('/vendors')
+  expect(page).toContain('The outcome of every call is known.')
+  expect(page).toContain('Unexplained $0.00 Looked at 1 call Settled 1 Released 0')
+  expect(await read('/calls?state=assumed')).toContain('No call fits.')
+})
+
+test('money that no call explains is a sum beside its movements', async () => {
+  const elsewhere = await stripeClient(world.stripe.origin, REAL.stripe)
+  await elsewhere.charges.create({ amount: 1_500, currency: 'usd', source: 'tok_visa', customer: 'cus_A' })
+  // What has just happened may still be on its way, and is read by the next run.
+  travel(world, 2 * MINUTE)
+  expect(await visitor.does('/dashboard/vendors/reconcile')).toMatch(/\d+ movements? of money no call explains\.$/)
+  const page = await read('/vendors')
+  expect(page).toMatch(/Explained [\d.]+ % of what moved Unexplained \$[\d.]+ in \d+ movement/)
+  expect(page).toMatch(/Money that no call explains .* stripe charge \$15\.00/)
+})
+
+test('a form without the token of its session asks no vendor', async () => {
+  const seen = world.stripe.requests.length
+  expect((await visitor.post('/dashboard/vendors/reconcile', {})).status).toBe(403)
+  expect(world.stripe.requests.length).toBe(seen)
 })
 
 test('the book is verified by a button, and exported as the admin API does', async () => {

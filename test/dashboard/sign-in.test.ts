@@ -168,7 +168,10 @@ describe('what other sites and strangers get', () => {
     const csrf = await visitor.csrf()
     world.clock.aheadMs += 3_600_000
     const sheet = await visitor.post(FREEZE, { csrf })
-    expect([sheet.status, sheet.headers.location]).toEqual([303, '/dashboard/sign-in'])
+    expect([sheet.status, sheet.headers.location]).toEqual([303, '/dashboard/sign-in?over=yes'])
+    expect(words(await visitor.page(sheet.headers.location!))).toContain(
+      'The session is over. If you sent a form, nothing was done.',
+    )
     expect(await frozen()).toBe(0)
   })
 

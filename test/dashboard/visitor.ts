@@ -1,4 +1,5 @@
-import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
+import { request, type ClientRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
+import { request as requestOverTls } from 'node:https'
 import { expect } from 'vitest'
 import { REAL, type World } from '../helpers/world.js'
 
@@ -12,9 +13,12 @@ export interface Sheet {
 export class Visitor {
   readonly cookies = new Map<string, string>()
   readonly #origin: URL
+  readonly #ca: string | undefined
 
-  constructor(world: World) {
+  /** @param ca who vouches for the server, where it speaks TLS */
+  constructor(world: { readonly server: Pick<World['server'], 'adminUrl'> }, ca?: string) {
     this.#origin = new URL(world.server.adminUrl)
+    this.#ca = ca
   }
 
   get origin(): string {
@@ -22,38 +26,55 @@ export class Visitor {
   }
 
   ask(method: string, path: string, headers: OutgoingHttpHeaders = {}, body?: string): Promise<Sheet> {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     return new Promise((resolve, reject) => {
-      const sent = request(
-        {
-          host: this.#origin.hostname,
-          port: this.#origin.port,
-          method,
-          path,
-          agent: false,
-          headers: { ...(cookie === '' ? {} : { cookie }), ...headers },
-        },
-        (incoming) => {
-          for (const line of incoming.headers['set-cookie'] ?? []) {
-            const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!
-            if (value === '' || /max-age=0/i.test(line)) this.cookies.delete(name!)
-            else this.cookies.set(name!, value!)
-          }
-          const chunks: Buffer[] = []
-          incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-          incoming.on('end', () =>
-            resolve({
-              status: incoming.statusCode!,
-              headers: incoming.headers,
-              text: Buffer.concat(chunks).toString('utf8'),
-            }),
-          )
-          incoming.on('error', reject)
-        },
-      )
+      const sent = this.#begun(method, path, headers)
+      sent.on('response', (incoming) => {
+        for (const line of incoming.headers['set-cookie'] ?? []) {
+          const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!
+          if (value === '' || /max-age=0/i.test(line)) this.cookies.delete(name!)
+          else this.cookies.set(name!, value!)
+        }
+        const chunks: Buffer[] = []
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+        incoming.on('end', () =>
+          resolve({
+            status: incoming.statusCode!,
+            headers: incoming.headers,
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        )
+        incoming.on('error', reject)
+      })
       sent.on('error', reject)
       sent.end(body)
     })
+  }
+
+  #begun(method: string, path: string, headers: OutgoingHttpHeaders): ClientRequest {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const options = {
+      host: this.#origin.hostname,
+      port: this.#origin.port,
+      method,
+      path,
+      agent: false,
+      headers: { ...(cookie === '' ? {} : { cookie }), ...headers },
+    }
+    return this.#origin.protocol === 'https:' ? requestOverTls({ ...options, ca: this.#ca }) : request(options)
+  }
+
+  /** Follows the stream of an open page; each call gives what comes next. */
+  follow(): { next(): Promise<string>; close(): void } {
+    const sent = this.#begun('GET', '/dashboard/stream', {})
+    const incoming = new Promise<AsyncIterator<Buffer>>((resolve, reject) => {
+      sent.on('response', (response) => resolve(response[Symbol.asyncIterator]() as AsyncIterator<Buffer>))
+      sent.on('error', reject)
+    })
+    sent.end()
+    return {
+      next: async () => String((await (await incoming).next()).value),
+      close: () => void sent.destroy(),
+    }
   }
 
   get = (path: string, headers: OutgoingHttpHeaders = {}): Promise<Sheet> => this.ask('GET', path, headers)
@@ -104,6 +125,7 @@ export const noticeIn = (page: string): string =>
 /** The words of a page, as they are read. */
 export const words = (html: string): string =>
   html
+    .replace(/<wbr ?\/?>/g, '')
     .replace(/<[^>]+>/g, ' ')
     .replaceAll('&#39;', "'")
     .replaceAll('&quot;', '"')

@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { SystemClock } from '../../src/clock.js'
 import { LedgerFault } from '../../src/contracts/ledger.js'
 import { ZERO } from '../../src/contracts/money.js'
+import { KeyDigest } from '../../src/custody/keys.js'
+import { Operators } from '../../src/ledger/operators.js'
 import { placeOf } from '../../src/ledger/postgres/connect.js'
 import { openPostgres, type PostgresLedger } from '../../src/ledger/postgres/ledger.js'
 import type { Pace } from '../../src/ledger/postgres/membership.js'
@@ -379,6 +381,30 @@ describe.skipIf(postgresMissing !== null)('two nodes on one PostgreSQL', () => {
       a = await open()
       b = await open(wire.port)
     })
+  })
+
+  test('operators that two nodes add at once are all there, and one that is revoked opens neither', async () => {
+    const clock = new SystemClock()
+    const [there, here] = [a, b].map((node) => new Operators(node, new KeyDigest(Buffer.alloc(32, 3)), clock))
+    const made = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        (i % 2 === 0 ? there! : here!).add({ name: `o-${i}`, role: 'viewer', expiresAt: null }, 'admin'),
+      ),
+    )
+    const ids = made.map(({ record }) => record.id).sort()
+    for (const side of [there!, here!]) {
+      expect(
+        side
+          .list()
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(ids)
+      for (const { token } of made) expect(side.byToken(token.reveal())).toMatchObject({ role: 'viewer' })
+    }
+    for (const { record, token } of made) {
+      await there!.revoke(record.id, 'admin')
+      expect(here!.byToken(token.reveal())).toBe('ended')
+    }
   })
 
   test('revoke on one node takes effect on the other within the length of a few questions', async () => {

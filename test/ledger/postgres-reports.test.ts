@@ -130,7 +130,7 @@ describe.runIf(postgresMissing === null)('reports from PostgreSQL', () => {
       { from: at, to: at },
     ]
     for (const by of BY)
-      for (const range of ranges) expect(await shared.spend(by, range)).toEqual(reports.spend(by, range))
+      for (const range of ranges) expect(await shared.spend(by, range)).toEqual(await reports.spend(by, range))
     for (const root of [undefined, keys[0]!.id, keys[2]!.id]) {
       await same(
         (page) => reports.runs(page, root),

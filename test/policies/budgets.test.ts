@@ -31,7 +31,8 @@ test('every span has a counter of its own', () => {
     ['key:key_1:run|run|*', 'all', dollars('20.00')],
     ['key:key_1|day|stripe|America/Los_Angeles', '2026-11-30', dollars('5.00')],
     ['policy:refunds|month|*|America/Los_Angeles', '2026-11', dollars('1000.00')],
-    ['cred:cred_1|month|*|America/Los_Angeles', '2026-11', dollars('900.00')],
+    // Keys of other policies are on it too, and there it is December.
+    ['cred:cred_1|month|*|UTC', '2026-12', dollars('900.00')],
   ])
   expect(budgets.map(({ code, label, rule }) => [code, label, rule])).toEqual([
     ['daily_cap_exceeded', 'USD 200.00 a day (America/Los_Angeles)', 'daily-cap (refunds@1)'],
@@ -42,11 +43,7 @@ test('every span has a counter of its own', () => {
       'USD 1000.00 a month (America/Los_Angeles), shared by all keys under refunds',
       'budgets[3] (refunds@1)',
     ],
-    [
-      'budget_exceeded',
-      'USD 900.00 a month (America/Los_Angeles), shared by all keys on the credential',
-      'budgets[4] (refunds@1)',
-    ],
+    ['budget_exceeded', 'USD 900.00 a month (UTC), shared by all keys on the credential', 'budgets[4] (refunds@1)'],
   ])
   expect(budgets[0]!.resetsAt).toBe(Date.UTC(2026, 11, 1, 8))
   expect(budgets[1]!.resetsAt).toBe(null)

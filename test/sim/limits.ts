@@ -39,7 +39,7 @@ export const limitsOn = (key: KeyFacts, vendor: string, at: number): Applied[] =
   chainOf(key).flatMap((each) =>
     limitsOf(each)
       .filter((limit) => limit.vendor === null || limit.vendor === vendor)
-      .map((limit) => ({ limit, key: each, cap: limit.cap, label: labelOf(each.plan.zone, limit.per, at) })),
+      .map((limit) => ({ limit, key: each, cap: limit.cap, label: labelOf(each.plan, limit, at) })),
   )
 
 /** The key and its ancestors. */
@@ -60,7 +60,7 @@ export function countsFor({ limit, key }: Applied, row: Row, otherKey: KeyFacts,
   const others = chainOf(otherKey)
   const alike = (each: Limit): boolean =>
     each.scope === limit.scope && each.per === limit.per && each.vendor === limit.vendor
-  const sharing = others.some(({ plan }) => plan.zone === key.plan.zone && plan.limits.some(alike))
+  const sharing = others.some(({ plan }) => plan.limits.some(alike))
   if (limit.scope === 'credential') return other.credentialId === row.credentialId && sharing
   if (limit.scope === 'policy') return others.some(({ plan }) => plan.name === key.plan.name && plan.limits.some(alike))
   // A run that is bound to keys has one count for all of them that are limited by the run; any other is a label, and

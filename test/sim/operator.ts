@@ -113,25 +113,27 @@ export class Operator {
 
   async #issue(life: Life): Promise<void> {
     const { plan, policy } = await this.#plan(life)
-    const issued = await issueRootKey(depsOf(life), {
+    const wish = {
       name: 'agent',
       policy,
       credentials: vendors.map(({ name }) => `cred_${name}`),
       lifeMs: this.#dice.chance(0.1) ? 60_000 * (1 + this.#dice.below(60)) : null,
       run: this.#dice.chance(0.15) ? this.#dice.pick(['run_a', 'run_b']) : null,
-    })
+    }
+    const issued = await issueRootKey(depsOf(life), wish, 'operator')
     if (life.alive) this.#learn(issued, null, plan)
   }
 
   async #child(life: Life): Promise<void> {
     const parent = this.#dice.pick(this.#keys())
-    const issued = await issueRunKey(depsOf(life), life.engine.ledger.key(parent.id)!, {
+    const wish = {
       // A child of a bound key belongs to the same run.
       run: parent.run ?? (this.#dice.chance(0.7) ? this.#dice.pick(['run_a', 'run_b']) : null),
       runCap: this.#dice.chance(0.6) ? usd(BigInt(5 + this.#dice.below(20)) * 1_000_000n) : null,
       lifeMs: this.#dice.chance(0.1) ? 600_000 : null,
       name: null,
-    })
+    }
+    const issued = await issueRunKey(depsOf(life), life.engine.ledger.key(parent.id)!, wish, 'operator')
     if (life.alive) this.#learn(issued, parent, parent.plan)
   }
 
@@ -193,6 +195,6 @@ function depsOf({ engine }: Life): Required<IssueDeps> {
     digest,
     vendors,
     clock,
-    carryOver: (oldId, newId) => ledger.carryOver(oldId, carriedBudgets(engine, newId), 'admin'),
+    carryOver: (oldId, newId, actor) => ledger.carryOver(oldId, carriedBudgets(engine, newId), actor),
   }
 }

@@ -26,10 +26,10 @@ export interface Plan {
   readonly document: unknown
 }
 
-/** The label of the day or month an instant is in; null for a limit that has no window. */
-export function labelOf(zone: Zone, per: Limit['per'], at: number): string | null {
+/** The label of the day or month an instant is in; null for a limit that has no window. What a credential's keys share has one calendar. */
+export function labelOf({ zone }: Plan, { per, scope }: Limit, at: number): string | null {
   if (per === 'run') return null
-  return new Date(at + OFFSETS_MS[zone]).toISOString().slice(0, per === 'day' ? 10 : 7)
+  return new Date(at + (scope === 'credential' ? 0 : OFFSETS_MS[zone])).toISOString().slice(0, per === 'day' ? 10 : 7)
 }
 
 /** Ms until a zone's next midnight. */

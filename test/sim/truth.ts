@@ -292,7 +292,7 @@ export class Truth implements Witness {
         if (each.seq > row.seq || counted(each) === 0n) continue
         const other = this.asked.get(each.tag)!
         if (limit.vendor !== null && each.vendor !== limit.vendor) continue
-        if (labelOf(key.plan.zone, limit.per, other.draftAt) !== label) continue
+        if (labelOf(key.plan, limit, other.draftAt) !== label) continue
         if (countsFor(applied, row, other.key, each)) sum += counted(each)
         else sum += least(carried.get(each.seq) ?? 0n, counted(each))
       }

@@ -11,7 +11,9 @@ import { isId } from './answers.js'
 import { operations } from './operations/index.js'
 import { movements } from './movements.js'
 import { prices } from './prices.js'
+import { leastKey } from './permissions.js'
 import { records } from './records.js'
+import { reversal } from './reversal.js'
 import { tools } from './tools.js'
 
 const API_KEY = /^re_[\x21-\x7e]{4,252}$/
@@ -83,8 +85,10 @@ export const resend: Vendor = {
   requestIdHeader: 'x-request-id',
   tools,
   prices,
+  leastKey,
   records,
   movements,
+  reversal,
 }
 
 function present(auth: Authorization): Presented | null {

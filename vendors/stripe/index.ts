@@ -8,7 +8,9 @@ import { webhooks } from './movements-webhook.js'
 import { operations } from './operations/index.js'
 import { tools } from './tools.js'
 import { bodyOf, textAt, urlsIn } from './operations/json.js'
+import { leastKey } from './permissions.js'
 import { records } from './records.js'
+import { reversal } from './reversal.js'
 import { API_VERSION } from './sources.js'
 import { text } from './replies.js'
 
@@ -46,6 +48,7 @@ export const stripe: Vendor = {
     version === '' || version === API_VERSION || version === PREVIEW_VERSION
       ? null
       : `Stripe's version ${shown(version)} has other parameters and defaults than those spendgate knows: pin ${API_VERSION} or ${PREVIEW_VERSION}, or none.`,
+  leastKey,
   takeBack,
   common,
 
@@ -65,6 +68,7 @@ export const stripe: Vendor = {
   tools: [...tools, ...hostedTools],
   movements: { read: readMovements, webhooks },
   records,
+  reversal,
 }
 
 /**

@@ -32,7 +32,9 @@ import { verify } from './operations/verify.js'
 import { voice } from './operations/voice.js'
 import { movements } from './movements.js'
 import { prices } from './prices.js'
+import { leastKey } from './permissions.js'
 import { records } from './records.js'
+import { reversal } from './reversal.js'
 import { tools } from './tools.js'
 
 /** Products on hosts of their own, as the operation lists and twilio-node 6.2.0 name them. */
@@ -172,6 +174,7 @@ export const twilio: Vendor = {
   linksBack: true,
   takeBack: ({ operation, object, account: sid }) =>
     SID.test(object) ? (TAKE_BACK[operation]?.(`/2010-04-01/Accounts/${sid}`, object) ?? null) : null,
+  leastKey,
   common,
   refuse,
   verdict: (status) => (NOTHING_DONE.has(status) ? 'released' : 'assumed'),
@@ -180,6 +183,7 @@ export const twilio: Vendor = {
   prices,
   records,
   movements,
+  reversal,
 }
 
 function present(auth: Authorization): Presented | null {

@@ -78,15 +78,14 @@ export async function rotateMasterKey(context: Context): Promise<number> {
   requireDatabase(context)
   requireSqlite()
   const { rotateMasterKey: rotate } = await import('../../ledger/offline.js')
-  const { rewrapped, fingerprint } = await rotate(context.dataDir, context.io.env)
+  const { rewrapped, fingerprint, remains } = await rotate(context.dataDir, context.io.env)
   if (context.json) context.reply({ rewrapped, fingerprint })
   else {
     context.show(
       `Sealed ${rewrapped} ${rewrapped === 1 ? 'credential' : 'credentials'} under a new master key, fingerprint ${safe(fingerprint)}\n`,
     )
     context.say('Back the new master key up. Backups made before need the old one.')
-    if ((context.io.env.SPENDGATE_MASTER_KEY ?? '') !== '')
-      context.say('Start the server with the new key in SPENDGATE_MASTER_KEY.')
+    if (remains !== null) context.say(remains)
   }
   return Exit.ok
 }

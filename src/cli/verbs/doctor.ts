@@ -22,6 +22,7 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
     nodeVersion(process.versions.node),
     sqlite(),
     ...modes(context.dataDir),
+    await masterKey(context),
     ...server.findings,
     ...(server.up ? [] : await ports(context)),
     ...(await routesOf(context, options)),
@@ -87,6 +88,17 @@ function modes(dataDir: string): Finding[] {
   return open.length > 0
     ? open
     : [{ check: 'data directory', status: 'ok', message: `${dataDir} is closed to other users` }]
+}
+
+/** Where this environment would have the master key taken from. Nothing is read for it, and no program started. */
+async function masterKey({ dataDir, io }: Context): Promise<Finding> {
+  const { CustodyFault, masterKeySource } = await import('../../custody/master-key.js')
+  try {
+    return { check: 'master key', status: 'ok', message: `comes from ${masterKeySource(io.env, dataDir)}` }
+  } catch (error) {
+    if (error instanceof CustodyFault) return { check: 'master key', status: 'fail', message: error.message }
+    throw error
+  }
 }
 
 function modeOf(path: string): number | null {

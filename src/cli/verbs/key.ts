@@ -1,7 +1,7 @@
 import { parseUsd } from '../../contracts/money.js'
 import type { Context } from '../context.js'
 import { located, plain, readSource } from '../documents.js'
-import { CliFault, Exit } from '../exit.js'
+import { CliFault, Exit, usage } from '../exit.js'
 import { findCredential, keyId } from '../find.js'
 import {
   dollars,
@@ -59,6 +59,46 @@ export async function run(context: Context, options: RunOptions, parent: string)
   showNewKey(context, made, `${made.id}  child of ${id}${bound === undefined ? '' : `  run ${bound}`}`, options.expires)
   return Exit.ok
 }
+
+interface TokenOptions {
+  readonly credential?: readonly string[]
+  readonly vendor?: readonly string[]
+  readonly method?: readonly string[]
+  readonly domain?: readonly string[]
+  readonly endpoint?: readonly string[]
+  readonly rate?: string
+  readonly expires?: string
+  readonly dailyCap?: string
+  readonly maxAmount?: string
+  readonly name?: string
+}
+
+export async function token(context: Context, options: TokenOptions, parent: string, file?: string): Promise<number> {
+  if (file !== undefined && Object.keys(options).length > 0)
+    throw usage('The scope comes from the file or from flags, not from both.')
+  const scope = file === undefined ? scopeIn(options) : plain(await readSource(context, file))
+  const api = await context.api()
+  const id = await keyId(api, parent)
+  const made = await api.post<NewKeyReply>(`/keys/${encodeURIComponent(id)}/tokens`, scope)
+  showNewKey(context, made, `${made.id}  token of ${id}`, options.expires)
+  return Exit.ok
+}
+
+const scopeIn = (options: TokenOptions): object =>
+  Object.fromEntries(
+    Object.entries({
+      allowedKeyIds: options.credential,
+      allowedProviders: options.vendor,
+      allowedMethods: options.method,
+      allowedDomains: options.domain,
+      endpoints: options.endpoint,
+      rateLimitPerMinute: options.rate === undefined ? undefined : Number(options.rate),
+      expiresIn: options.expires,
+      daily_cap_usd: options.dailyCap,
+      max_amount_usd: options.maxAmount,
+      name: options.name,
+    }).filter(([, value]) => value !== undefined),
+  )
 
 /** The one time a vault key is shown. */
 export function showNewKey(context: Context, made: NewKeyReply, title: string, wished?: string): void {

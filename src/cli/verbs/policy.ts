@@ -17,11 +17,24 @@ export async function add(context: Context, _options: unknown, file: string): Pr
   if (context.json) context.reply(made)
   else {
     context.show(`Stored ${safe(made.name)}@${made.version}  ${safe(made.id)}\n`)
+    await sayKeys(context, made)
     context.say(
       `Keys keep the version they were issued with.  Next:  spendgate key create NAME --policy ${made.name} --credential CREDENTIAL`,
     )
   }
   return Exit.ok
+}
+
+/** What is not opened need not be possible at the vendor either: the smallest key of each that this policy needs. */
+async function sayKeys(context: Context, { document }: PolicyReply): Promise<void> {
+  const [{ keysNeeded }, { advice }] = await Promise.all([import('../../main.js'), import('./policy-permissions.js')])
+  const lines = keysNeeded(document).flatMap(({ vendor, needs }) =>
+    advice({ vendor, ...needs })
+      .trimEnd()
+      .split('\n'),
+  )
+  if (lines.length > 0) context.say('The smallest vendor keys that it needs:')
+  for (const line of lines) context.say(`  ${line}`)
 }
 
 export async function list(context: Context): Promise<number> {

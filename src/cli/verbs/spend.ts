@@ -4,14 +4,21 @@ import { keyNames } from '../find.js'
 import { dollars, dollarsOrDash, sumUsd, table, usedBar, type Cell } from '../output.js'
 import type { SpendReply, Totals } from '../replies.js'
 import { instantFrom } from '../times.js'
+import { exposure } from './exposure.js'
 
 interface SpendOptions {
   readonly by: 'run' | 'key' | 'vendor' | 'operation' | 'day'
   readonly from?: string
   readonly to?: string
+  readonly maxLoss?: boolean
 }
 
 export async function spend(context: Context, options: SpendOptions): Promise<number> {
+  if (options.maxLoss === true) {
+    if (options.from !== undefined || options.to !== undefined)
+      throw usage('--max-loss is of now: it takes neither --from nor --to.')
+    return exposure(context)
+  }
   const { by } = options
   const nowMs = context.io.clock.now()
   const from = options.from === undefined ? undefined : instantFrom(options.from, nowMs)

@@ -31,7 +31,7 @@ const USD_OR_NULL = orNull('string', 'USD as decimal text')
 
 const REQUEST = {
   service: text('Which vendor, as list_services names it; may be left out when there is only one'),
-  capability: text('Another word for service'),
+  capability: text('Another word for service; with one service only, the name of the policy will do'),
   method: { type: 'string', enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] },
   path: text('Path at the vendor, such as /v1/refunds or /verify.twilio.com/v2/Services'),
   params: {
@@ -95,6 +95,7 @@ export const agentTools = [
           endpoints: list(
             record({ of: text('Which policy or narrowing says so'), allow: list(text()), deny: list(text()) }),
           ),
+          reason_required: { type: 'boolean', description: 'Whether every call must say why, in reason' },
           permit: list(text('Effects beyond reading, writing and spending')),
           max_amount_usd: USD_OR_NULL,
         }),

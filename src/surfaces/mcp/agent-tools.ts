@@ -58,8 +58,9 @@ export class AgentTools implements Service {
     }
   }
 
-  async call(name: string, args: JsonObject, carrier: Carrier): Promise<ToolResult> {
+  async call(name: string, given: JsonObject, carrier: Carrier): Promise<ToolResult> {
     const at = `tools/${printable(name)}`
+    const args = inCapitals(given)
     const refuse = (fault: Fault): Promise<ToolResult> => this.#refuse(carrier, faulty(at, fault))
     const tool = agentTools.find((each) => each.name === name)
     if (tool === undefined)
@@ -109,6 +110,7 @@ export class AgentTools implements Service {
           test: credential.test,
           address: `/${vendor}`,
           endpoints: endpointsOf(ledger, lineage(ledger, key), vendor) as unknown as Json,
+          reason_required: policies.some(({ requireReason }) => requireReason),
           permit: [...blocks[0]!.permit].filter((effect) => blocks.every(({ permit }) => permit.has(effect))),
           max_amount_usd:
             caps.length === 0 ? null : formatUsd(caps.reduce((least, cap) => (cap < least ? cap : least))),
@@ -183,31 +185,42 @@ export class AgentTools implements Service {
 
   #asked(args: JsonObject, key: KeyRecord): { readonly runtime: VendorRuntime | null; readonly asked: Asked } {
     const chosen = this.#serviceOf(args, key)
-    if ('code' in chosen) return { runtime: null, asked: faulty('tools/execute', chosen) }
-    return { runtime: chosen, asked: directRequest(args, chosen, this.#engine.credentials.of(key, chosen.vendor.name)) }
+    // What could not become a request has its reason in the row like any other.
+    const reason = typeof args.reason === 'string' ? { reason: args.reason } : {}
+    if ('code' in chosen) return { runtime: null, asked: { ...faulty('tools/execute', chosen), ...reason } }
+    const asked = directRequest(args, chosen, this.#engine.credentials.of(key, chosen.vendor.name))
+    return { runtime: chosen, asked: { ...asked, ...reason } }
   }
 
-  /** By the vendor's name or the credential's. */
+  /**
+   * By the vendor's name or the credential's. What was a capability elsewhere is a policy here: its name will do where
+   * the key has one vendor only, and no vendor is called so.
+   */
   #serviceOf({ service, capability }: JsonObject, key: KeyRecord): VendorRuntime | Fault {
-    if (service !== undefined && capability !== undefined && service !== capability)
-      return { code: 'request_ambiguous', message: 'service and capability name two. Give one. Do not retry.' }
-    const { vendors, credentials } = this.#engine
+    const { vendors, credentials, ledger } = this.#engine
     const granted = [...vendors.values()].filter(({ vendor }) => credentials.of(key, vendor.name) !== null)
-    const names = granted.map(({ vendor }) => vendor.name).join(', ')
-    const given = (service ?? capability) as string | undefined
-    const found =
-      given === undefined
-        ? granted.length === 1
-          ? granted
-          : []
-        : granted.filter(({ vendor }) =>
-            [vendor.name, credentials.of(key, vendor.name)!.name].includes(given.toLowerCase()),
-          )
-    if (found.length === 1) return found[0]!
+    const policy = ledger.policies().find(({ id }) => id === key.policyId)?.name
+    const called = (given: string): readonly VendorRuntime[] => {
+      const named = granted.filter(({ vendor }) =>
+        [vendor.name, credentials.of(key, vendor.name)!.name.toLowerCase()].includes(given.toLowerCase()),
+      )
+      const only = named.length === 0 && granted.length === 1 && given === capability && !vendors.has(given)
+      return only && given === policy ? granted : named
+    }
+    const given = [service, capability].filter((name) => name !== undefined) as string[]
+    const [meant, ...others] = new Set(given.length === 0 ? granted : given.flatMap(called))
+    const stranger = given.find((name) => called(name).length === 0)
+    if (meant !== undefined && others.length === 0 && stranger === undefined) return meant
+    if (given.length > 0 && stranger === undefined)
+      return {
+        code: 'request_ambiguous',
+        message: `${given.map((name) => name.slice(0, 40)).join(' and ')} could be two services. Do not retry.`,
+      }
     const what =
-      given === undefined
+      stranger === undefined
         ? 'service is missing, and this key has not just one'
-        : `This key has no service ${given.slice(0, 40)}`
+        : `This key has no service ${stranger.slice(0, 40)}`
+    const names = granted.map(({ vendor }) => vendor.name).join(', ')
     return { code: 'vendor_not_granted', message: `${what}. It has: ${names === '' ? 'none' : names}. Do not retry.` }
   }
 
@@ -237,7 +250,7 @@ export class AgentTools implements Service {
   #policies(key: KeyRecord): JsonObject {
     const { ledger, standings } = this.#engine
     const chain = lineage(ledger, key)
-    const { policies } = standings.of(key)
+    const policies = [...new Set(standings.of(key).policies)]
     const endpoints = [...this.#engine.vendors.keys()].flatMap((vendor) =>
       policies.some((policy) => policy.vendors.has(vendor))
         ? endpointsOf(ledger, chain, vendor).map(
@@ -303,6 +316,10 @@ function leftOf({ cap, spent, held }: Budget & Counted, more: Usd = ZERO): Usd {
 }
 
 const NO_FAULT: Fault = { code: 'ledger_unavailable', message: '' }
+
+/** Methods in small letters are no other methods to anybody. */
+const inCapitals = (args: JsonObject): JsonObject =>
+  typeof args.method === 'string' ? { ...args, method: args.method.toUpperCase() } : args
 
 /** What is wrong with arguments by the schema that was listed, as far as these schemas go. */
 function argumentFault({ name, inputSchema }: Listed, args: JsonObject): Fault | null {

@@ -7,7 +7,9 @@ import { faulty, fill, isIdempotencyKey, malformed, printable } from './asking.j
 import type { Asked } from './tool-exchange.js'
 
 /** Headers that callers of other brokers send by habit; what a call is sent with is ours to write. */
-const WRITTEN_BY_US = new Set(['accept', 'accept-encoding', 'content-length', 'content-type', 'user-agent'])
+const WRITTEN_BY_US = new Set(['accept', 'accept-encoding', 'content-length', 'user-agent'])
+/** Headers that concern us and go no further as they are. */
+const READ_HERE = new Set(['content-type', 'idempotency-key'])
 
 /**
  * The request that `execute` names by method and path. Its path is read as strictly as one that came over HTTP; a
@@ -16,7 +18,7 @@ const WRITTEN_BY_US = new Set(['accept', 'accept-encoding', 'content-length', 'c
 export function directRequest(args: JsonObject, runtime: VendorRuntime, credential: CredentialRecord | null): Asked {
   const {
     method,
-    path: target,
+    path: written,
     params = {},
     body,
   } = args as {
@@ -25,6 +27,8 @@ export function directRequest(args: JsonObject, runtime: VendorRuntime, credenti
     readonly params?: JsonObject
     readonly body?: string
   }
+  // Agents of other brokers leave the first slash out. An address with a scheme is none of ours.
+  const target = /^[a-z0-9]/i.test(written) && !/^[a-z][a-z0-9+.-]*:/i.test(written) ? `/${written}` : written
   const refused = (fault: Fault): Asked => faulty(`tools/execute/${printable(target)}`, fault, method)
   if (body !== undefined && Object.keys(params).length > 0)
     return refused({ code: 'request_ambiguous', message: 'Give params or body, not both. Do not retry.' })
@@ -38,7 +42,7 @@ export function directRequest(args: JsonObject, runtime: VendorRuntime, credenti
   if ('fault' in parsed) return refused(malformed(parsed.fault))
   const headers = headersOf((args.headers ?? {}) as JsonObject, runtime)
   if ('code' in headers) return refused(headers)
-  const { 'idempotency-key': named, ...others } = headers.given
+  const { 'idempotency-key': named, 'content-type': mediaType, ...others } = headers.given
   const idempotencyKey = (args.idempotency_key as string | undefined) ?? named
   if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey))
     return refused(malformed('The idempotency key must be 1 to 255 printable characters.'))
@@ -49,7 +53,7 @@ export function directRequest(args: JsonObject, runtime: VendorRuntime, credenti
     query: parsed.query,
     headers: others,
     ...(body === undefined ? {} : { text: body }),
-    ...(typeof args.reason === 'string' ? { reason: args.reason } : {}),
+    ...(mediaType === undefined ? {} : { mediaType }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   }
 }
@@ -69,9 +73,12 @@ function headersOf(
   const given: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers) as [string, Json][]) {
     const lower = name.toLowerCase()
-    if (WRITTEN_BY_US.has(lower)) continue
-    if (lower !== 'idempotency-key' && !vendor.requestHeaders.includes(lower))
-      return malformed(`The header ${printable(name)} is not taken here.`)
+    const taken = vendor.requestHeaders.includes(lower)
+    if (WRITTEN_BY_US.has(lower) && (!taken || vendor.bindings === undefined)) continue
+    if (!READ_HERE.has(lower) && !taken) {
+      const why = vendor.bindings === undefined ? '' : `: what ${vendor.name} wants with every call is its credential's`
+      return malformed(`The header ${printable(name)} is not taken here${why}.`)
+    }
     if (typeof value !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(value))
       return malformed(`The header ${printable(name)} must be printable text.`)
     if (lower in given) return { code: 'request_ambiguous', message: `The header ${lower} stands more than once.` }

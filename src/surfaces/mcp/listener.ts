@@ -39,7 +39,10 @@ export interface McpListener {
  * client after an HTTP error (measured, 0.3.3), and the agent would hang.
  */
 export function mcpListener(engine: Engine): McpListener {
-  const vendors = [...engine.vendors.values()].map((runtime) => new VendorTools(runtime, engine))
+  // Only vendors with a catalogue have tools of their own; any other is called by execute.
+  const vendors = [...engine.vendors.values()]
+    .filter(({ vendor }) => vendor.bindings === undefined)
+    .map((runtime) => new VendorTools(runtime, engine))
   const elicitations = new Elicitations(engine)
   const served = new Map(
     [...vendors, new AgentTools(engine)].map((service) => [

@@ -1,7 +1,7 @@
 import { PERMITTED_ONLY } from '../../contracts/call.js'
 import type { KeyRecord, Ledger } from '../../contracts/ledger.js'
 import { formatUsd } from '../../contracts/money.js'
-import type { Allowlist, BudgetRule, Policy, VendorPolicy } from '../../contracts/policy.js'
+import { zoneOf, type Allowlist, type BudgetRule, type Policy, type VendorPolicy } from '../../contracts/policy.js'
 import type { Json, JsonObject } from '../../contracts/vendor.js'
 import { isObject } from './service.js'
 
@@ -19,6 +19,9 @@ export function sentencesOf(policy: Policy): string[] {
       : [
           `A call above USD ${formatUsd(policy.approvalAbove)} needs the approval of the operator${policy.approvalBy === 'client' ? ' or of the person at the client' : ''}.`,
         ]),
+    ...(policy.issue === null || policy.issue.depthMax === 0
+      ? []
+      : [`POST /tokens issues at most ${policy.issue.childrenMax} living keys below this one.`]),
     ...(policy.requireReason ? ['Every call must give a reason.'] : []),
     ...(policy.duplicateWithinMs === null
       ? []
@@ -28,18 +31,19 @@ export function sentencesOf(policy: Policy): string[] {
 }
 
 const SPAN = { run: 'a run', day: 'a day', month: 'a month', all: 'in all' } as const
-const SHARED = {
+const SHARED: Readonly<Record<string, string>> = {
   key: '',
   policy: ', together with every other key under this policy',
   credential: ', together with every other key of the same credential',
-} as const
+}
 
 function budgetIn({ per, cap, vendor, direction, measure, scope }: BudgetRule, zone: string): string {
   const at = vendor === null ? '' : ` at ${vendor}`
   if (measure === 'recurring') return `What recurs${at} may cost at most USD ${formatUsd(cap)} a month.`
   const way = direction === null ? '' : direction === 'in' ? ' taken in' : ' paid out'
-  const clock = per === 'day' || per === 'month' ? ` (${zone})` : ''
-  return `At most USD ${formatUsd(cap)}${way} ${SPAN[per]}${clock}${at}${SHARED[scope]}.`
+  const clock = per === 'day' || per === 'month' ? ` (${zoneOf({ scope }, zone)})` : ''
+  const shared = SHARED[scope] ?? `, together with every other key of ${scope.replace(':', ' ')}`
+  return `At most USD ${formatUsd(cap)}${way} ${SPAN[per]}${clock}${at}${shared}.`
 }
 
 function vendorIn(block: VendorPolicy): string[] {

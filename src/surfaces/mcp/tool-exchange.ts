@@ -5,6 +5,7 @@ import type { VendorRuntime } from '../../engine.js'
 import type { Content, Exchange, Fault } from '../../exchange.js'
 import { EMPTY, Form, parseForm } from '../../wire/form.js'
 import { parseJson } from '../../wire/json.js'
+import { anyContent } from '../any-content.js'
 import { isObject } from './service.js'
 
 const REASON_CHARS_MAX = 500
@@ -29,6 +30,8 @@ export interface Asked {
   readonly query?: string
   /** A body as text, in place of parameters: JSON, or a form where the vendor takes forms. */
   readonly text?: string
+  /** What kind of text it is said to be, for vendors whose calls are not known here; JSON when nothing is said. */
+  readonly mediaType?: string
   /** Headers that arguments stand for (`stripe-account`). */
   readonly headers?: Readonly<Record<string, string>>
   readonly reason?: string
@@ -75,12 +78,25 @@ export class ToolExchange implements Exchange {
   }
 
   read({ vendor }: VendorRuntime, match: Match | null): Promise<Content | Fault> {
-    return Promise.resolve(contentOf(this.#asked, vendor.body, match))
+    const asked = this.#asked
+    return Promise.resolve(
+      vendor.bindings === undefined ? contentOf(asked, vendor.body, match) : configuredContent(asked),
+    )
   }
 }
 
 /** Of the carrier's headers a vendor gets these; `accept` and the like speak of MCP. */
 const FORWARDED = new Set(['user-agent', 'stripe-account', 'stripe-context', 'traceparent'])
+
+/** At a vendor by configuration text is what it says it is, and parameters are the query of a read and the JSON of a write. */
+function configuredContent({ method, query = '', text = '', mediaType, parameters }: Asked): Content | Fault {
+  const none = Object.keys(parameters).length === 0
+  if (text !== '' || none) return anyContent(method, query, Buffer.from(text), mediaType ?? 'application/json')
+  if (method !== 'GET' && method !== 'DELETE')
+    return anyContent(method, query, Buffer.from(JSON.stringify(parameters)), 'application/json')
+  const written = [query, new Form([...pairsIn(parameters, [])]).serialise()]
+  return anyContent(method, written.filter((part) => part !== '').join('&'), Buffer.alloc(0), undefined)
+}
 
 /** As over REST: parameters of a GET or DELETE in its query, of anything else in its body, and never in both. */
 function contentOf(asked: Asked, usual: 'form' | 'json', match: Match | null): Content | Fault {
