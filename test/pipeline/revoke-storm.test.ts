@@ -14,7 +14,9 @@ import { Storm, TAG, type Made, type Sent, type Victim } from './storm.js'
 const STOPS = Number(process.env.SPENDGATE_REVOKES ?? 50)
 /** So many in one storm. All of it is in one process, which what it remembers would in time hold up for seconds. */
 const STORM = 250
-const STORMS = Array.from({ length: Math.ceil(STOPS / STORM) }, (_, at) => Math.min(STORM, STOPS - at * STORM))
+const STORMS = Array.from({ length: Math.ceil(STOPS / STORM) }, (_, at) => at).map(
+  (at, _, { length }) => [Math.min(STORM, STOPS - at * STORM), `${at + 1} of ${length}`] as const,
+)
 const CLIENTS = 200
 const SLOTS = 10
 /** By then a burst that met no stop is at the vendor. */
@@ -63,7 +65,7 @@ interface Stop {
   readonly revokedAt: string
 }
 
-test.each(STORMS.map((many, at) => [many, `${at + 1} of ${STORMS.length}`] as const))(
+test.each(STORMS)(
   `of %i keys revoked at ${CLIENTS} calls in flight none sends a byte after the reply, and what had left is named (storm %s)`,
   async (many) => {
     await begin()
