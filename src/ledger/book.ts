@@ -37,7 +37,7 @@ import { Estimates } from './estimates.js'
 import { callId, callSeq } from './ids.js'
 import { Journal } from './journal.js'
 import { Movements } from './movements.js'
-import { OpenCalls, type OpenCall } from './open-calls.js'
+import { OpenCall, OpenCalls } from './open-calls.js'
 import { RateWindows } from './rate.js'
 import { Registry, rowOfScope, scopeText } from './registry.js'
 import { prune, type Segment } from './retention.js'
@@ -159,7 +159,7 @@ export class Book {
   meet(seq: number, actsOn: readonly string[], overlapped: boolean): void {
     const known = this.open.get(seq)
     if (known) known.overlapped ||= overlapped
-    else this.open.add({ ...this.#settling.load(seq), actsOn, overlapped, elsewhere: true })
+    else this.open.add(new OpenCall({ ...this.#settling.load(seq), actsOn, overlapped }, true))
   }
 
   /** The number the next call will have. */
@@ -216,6 +216,7 @@ export class Book {
     this.counters.forget()
     this.#tallies.forget()
     this.threads.forget()
+    this.commitments.forget()
     this.#bursts.clear()
     this.#touched = new Set()
   }
@@ -530,14 +531,11 @@ export class Book {
     const keys = this.registry.chain(draft.key.id)
     // What recurs is no concern of a call that commits nothing, and is not read for it.
     const counters = draft.budgets.map((budget) => (concerns(budget, draft) ? this.counters.current(budget) : null))
-    const budgets = draft.budgets.map((budget, i) => ({
-      ...budget,
-      spent: usd(counters[i]?.spent ?? 0n),
-      held: usd(counters[i]?.held ?? 0n),
-    }))
+    const budgets = draft.budgets.map((budget, i) => standingOf(budget, counters[i] ?? null))
     const earlier = draft.idempotencyHash === null ? null : this.#earlier(draft.idempotencyHash, now)
     const stands = earlier !== null && earlier.state !== 'denied' && earlier.state !== 'released'
     const sameRequest = earlier?.request_hash === draft.requestHash
+    const { approval, approvalsFull } = this.approvals.seen(draft, now)
     const usage: Usage = {
       nowMs: now,
       keys,
@@ -547,7 +545,8 @@ export class Book {
       recurring: stands && sameRequest ? ZERO : usd(this.commitments.added(draft)),
       earlier: earlier ? { callId: callId(earlier.call_seq), sameRequest, stands } : null,
       duplicate: draft.guarded ? this.#duplicate(draft) : null,
-      ...this.approvals.seen(draft, now),
+      approval,
+      approvalsFull,
       rate: keys.map((key, i) => (draft.perMinute[i] == null ? NO_RATE : this.#rates.read(key.id, now))),
       rateCounted: draft.rateCounted,
     }
@@ -653,10 +652,13 @@ export class Book {
     }
     if (draft.object !== null && draft.credentialId !== null && replayOf === null)
       this.#sql.expose.run(draft.credentialId, draft.object, seq, reserved)
-    const tally = tallyOf(draft, now)
-    this.#tallies.add(tally, 1, 0, 0n, reserved)
-    this.open.add({
-      ...tally,
+    const call = new OpenCall({
+      at: now,
+      keyId: draft.key.id,
+      rootId: draft.key.rootId,
+      run: draft.run,
+      vendor: draft.vendor,
+      operation: draft.operation ?? '',
       seq,
       reserved,
       counters: ids,
@@ -669,6 +671,8 @@ export class Book {
       dispatched: false,
       overlapped: false,
     })
+    this.#tallies.add(call, 1, 0, 0n, reserved)
+    this.open.add(call)
     this.#touched.add(seq)
     return {
       callId: callId(seq),
@@ -753,6 +757,24 @@ export const counterBefore = (budget: Budget, fromKey: string): Budget => ({
 
 /** An entry stays readable. */
 const ROWS_AN_ENTRY = 200
+
+/** A budget with what is counted on it. Written out, because a spread costs more than the rest of the reading. */
+const standingOf = (budget: Budget, counter: Counter | null): Usage['budgets'][number] => ({
+  counter: budget.counter,
+  window: budget.window,
+  cap: budget.cap,
+  code: budget.code,
+  label: budget.label,
+  rule: budget.rule,
+  since: budget.since,
+  resetsAt: budget.resetsAt,
+  vendor: budget.vendor,
+  direction: budget.direction,
+  measure: budget.measure,
+  enforce: budget.enforce,
+  spent: usd(counter?.spent ?? 0n),
+  held: usd(counter?.held ?? 0n),
+})
 
 const NO_RATE = { count: 0, oldestAt: 0 }
 

@@ -35,6 +35,8 @@ export const WHY = ['verdict', 'code', 'rule', 'message'] as const
 /** What the vendor answered. */
 export const OUTCOME = ['seq', 'upstream_status', 'upstream_request_id', 'upstream_ms', 'settled_at'] as const
 
+type ValuesOf<Columns extends readonly string[]> = { readonly [column in keyof Columns]: Value }
+
 interface Admitted {
   readonly seq: number
   readonly now: number
@@ -45,33 +47,34 @@ interface Admitted {
 
 /** What the entry of an admission says of the row beyond what it shows: members of its detail, without braces. */
 export function sealOfAdmission(salt: string, draft: CallDraft, { verdict, denial }: Decision, row: Admitted): string {
-  const fixed: Readonly<Record<(typeof FIXED)[number], Value>> = {
-    seq: row.seq,
-    at: row.now,
-    key_id: draft.key.id,
-    root_id: draft.key.rootId,
-    credential_id: draft.credentialId,
-    run: draft.run,
-    run_source: draft.runSource,
-    vendor: draft.vendor,
-    surface: draft.surface,
-    method: draft.method,
-    path: draft.path,
-    operation: draft.operation,
-    effect: draft.effect,
-    direction: draft.direction,
-    basis: draft.basis,
-    quoted: row.replayOf === null ? draft.quoted : 0,
-    reserved: row.reserved,
-    customer: draft.customer,
-    reason: draft.reason,
-    request_hash: draft.requestHash,
-    replay_of: row.replayOf,
-    look_ups: draft.lookUps,
-    counters: row.counters.join(','),
-  }
+  // In the order of FIXED. A list of its own length, because making an object of them first costs half as much again.
+  const fixed: ValuesOf<typeof FIXED> = [
+    row.seq,
+    row.now,
+    draft.key.id,
+    draft.key.rootId,
+    draft.credentialId,
+    draft.run,
+    draft.runSource,
+    draft.vendor,
+    draft.surface,
+    draft.method,
+    draft.path,
+    draft.operation,
+    draft.effect,
+    draft.direction,
+    draft.basis,
+    row.replayOf === null ? draft.quoted : 0,
+    row.reserved,
+    draft.customer,
+    draft.reason,
+    draft.requestHash,
+    row.replayOf,
+    draft.lookUps,
+    row.counters.join(','),
+  ]
   const why = denial === null ? 'null' : `"${digestOf(salt, [verdict, denial.code, denial.rule, denial.message])}"`
-  return `"row":"${digestOf(salt, Object.values(fixed))}","why":${why}`
+  return `"row":"${digestOf(salt, fixed)}","why":${why}`
 }
 
 /** What the entry of an outcome says of the vendor's answer. Nothing personal is in it, so it needs no salt. */

@@ -43,13 +43,13 @@ export class CommitmentProof {
 
   #settle(kind: string, seq: number, detail: string): boolean {
     if (!detail.includes('"commitment":')) return true
-    const said = read<{ commitment?: { object?: string | null; counted: string } }>(detail)?.commitment
+    const said = read<{ commitment?: { object?: string | null; counted: string; ended?: string } }>(detail)?.commitment
     if (said === undefined) return true
     const row = this.#rows.get(seq)
     if (row === undefined) return false
     const counted = BigInt(said.counted)
     this.#count(row.counters, row.standing ? counted - row.counted : counted, row.standing ? 0n : -row.counted)
-    if (kind === 'released') this.#rows.delete(seq)
+    if (kind === 'released' || said.ended !== undefined) this.#rows.delete(seq)
     else Object.assign(row, { object: said.object ?? null, counted, standing: true })
     return true
   }

@@ -26,6 +26,8 @@ export class Commitments {
   readonly #counters: Counters
   readonly #entry: Entry
   readonly #sql: ReturnType<typeof statements>
+  /** Rows of calls under way, as they were made: nearly every outcome asks for one. */
+  readonly #held = new Map<number, Row>()
 
   constructor(db: Database.Database, counters: Counters, entry: Entry) {
     this.#counters = counters
@@ -55,17 +57,21 @@ export class Commitments {
     const quantity = commits.quantity === null ? null : bounded(commits.quantity)
     const object = commits.object ?? null
     for (const id of counters) this.#counters.add(this.#counters.byId(id), 0n, counted)
-    this.#sql.insert.run(
-      seq,
-      credentialId,
+    const { kind, dueAt } = commits
+    const ids = counters.join(',')
+    this.#sql.insert.run(seq, credentialId, object, kind, perMonth, dueAt, quantity, counted, ids)
+    this.#held.set(seq, {
+      call_seq: BigInt(seq),
+      credential_id: credentialId,
       object,
-      commits.kind,
-      perMonth,
-      commits.dueAt,
+      kind,
+      per_month: perMonth,
+      due_at: dueAt === null ? null : BigInt(dueAt),
       quantity,
+      standing: 0n,
       counted,
-      counters.join(','),
-    )
+      counters: ids,
+    })
     return JSON.stringify({
       kind: commits.kind,
       per_month: String(perMonth),
@@ -78,9 +84,14 @@ export class Commitments {
     })
   }
 
-  /** Books what the outcome of a call makes of what it committed; null for nothing. */
-  settle(call: OpenCall, settlement: Settlement): Booked | null {
-    const row = this.#sql.row.get(call.seq) as Row | undefined
+  /**
+   * Books what the outcome of a call makes of what it committed; null for nothing.
+   *
+   * @param alone whether nothing else stands on the object that the settlement says has ended
+   */
+  settle(call: OpenCall, settlement: Settlement, alone: boolean): Booked | null {
+    const row = this.#rowOf(call.seq)
+    this.#held.delete(call.seq)
     if (row === undefined) return null
     const held = call.state === 'reserved'
     const book = (counted: bigint): void =>
@@ -91,6 +102,12 @@ export class Commitments {
       return { text: JSON.stringify({ counted: '0' }), row: null }
     }
     const object = settlement.commitment ?? row.object ?? settlement.object ?? null
+    // Made and ended by one reply, as a payment that is confirmed at once. What recurred leaves an origin behind.
+    if (alone && object !== null && settlement.ends === object && row.kind !== 'recurring') {
+      book(0n)
+      this.#sql.remove.run(call.seq, row.object)
+      return { text: JSON.stringify({ counted: '0', ended: object }), row: null }
+    }
     const counted = settlement.outcome === 'assumed' ? row.counted : this.#share(call, row, object)
     book(counted)
     this.#sql.stand.run(object, counted, call.seq, row.object)
@@ -100,15 +117,17 @@ export class Commitments {
   /** The answer to a replay tells what the original made, when the original's own answer was lost. */
   nameOriginal(replay: OpenCall, { commitment, object }: Settlement): void {
     const name = commitment ?? object ?? null
-    const row = this.#sql.row.get(replay.replayOf) as Row | undefined
-    if (name === null || row === undefined || row.object !== null) return
+    if (name === null || replay.replayOf === null) return
+    const row = this.#rowOf(replay.replayOf)
+    if (row === undefined || row.object !== null) return
+    this.#held.delete(replay.replayOf)
     this.#sql.name.run(name, replay.replayOf)
     this.#entry('commitment.named', replay.replayOf, 0n, JSON.stringify({ by: replay.seq, object: name }))
   }
 
   /** Whether anything stands on an object but what a call itself commits. Asked before that is booked. */
   othersOn({ seq, credentialId }: OpenCall, object: string): boolean {
-    return (this.#sql.standing.all(credentialId, object) as Row[]).some((row) => Number(row.call_seq) !== seq)
+    return this.#sql.other.get(credentialId, object, seq) !== undefined
   }
 
   /**
@@ -124,7 +143,7 @@ export class Commitments {
 
   /** Ends a commitment that was taken back. Its object and credential; null when it does not stand. */
   takeBack(id: string, actor: string): { readonly credentialId: string | null; readonly object: string | null } | null {
-    const row = this.#sql.row.get(callSeq(id)) as Row | undefined
+    const row = this.#rowOf(callSeq(id) ?? NO_CALL)
     if (row === undefined || row.standing === 0n) return null
     const { credential_id: credentialId, object } = row
     const rows = object === null ? [row] : (this.#sql.standing.all(credentialId, object) as Row[])
@@ -139,6 +158,7 @@ export class Commitments {
       const standing = row.standing === 1n
       this.#counters.add(this.#counters.byId(counterId), standing ? row.counted : 0n, standing ? 0n : row.counted)
       this.#sql.recount.run(counters.join(','), row.call_seq)
+      this.#held.delete(Number(row.call_seq))
       this.#entry(
         'commitment.carried',
         Number(row.call_seq),
@@ -154,7 +174,7 @@ export class Commitments {
     const after = page.cursor === undefined ? 0 : (callSeq(page.cursor) ?? 0)
     for (const row of this.#sql.leaders.iterate(after) as Iterable<LeaderRow>) {
       if (keys !== null && !keys.has(row.key_id)) continue
-      const commitment = this.#rowOf(row)
+      const commitment = this.#lineOf(row)
       if (commitment.kind === 'scheduled' && commitment.dueAt !== null && commitment.dueAt <= nowMs) continue
       if (found.length === page.limit) return { rows: found, next: found.at(-1)!.id }
       found.push(commitment)
@@ -162,7 +182,16 @@ export class Commitments {
     return { rows: found, next: null }
   }
 
-  #rowOf(row: LeaderRow): CommitmentRow {
+  /** Drops what is in memory; the rows are read again. After a rollback they are right and memory is not. */
+  forget(): void {
+    this.#held.clear()
+  }
+
+  #rowOf(seq: number): Row | undefined {
+    return this.#held.get(seq) ?? (this.#sql.row.get(seq) as Row | undefined)
+  }
+
+  #lineOf(row: LeaderRow): CommitmentRow {
     const { object, credential_id: credentialId } = row
     const last = object === null ? row : (this.#sql.last.get(credentialId, object) as Row)
     const perMonth = object === null ? row.counted : (this.#sql.standingSum.get(credentialId, object) as bigint)
@@ -301,6 +330,9 @@ function statements(db: Database.Database) {
     recount: db.prepare('update commitments set counters = ? where call_seq = ?'),
     standing: readOn(
       'select * from commitments where credential_id = ? and object = ? and standing = 1 order by call_seq',
+    ),
+    other: readOn(
+      'select 1 from commitments where credential_id = ? and object = ? and standing = 1 and call_seq <> ? limit 1',
     ),
     last: readOn(
       'select * from commitments where credential_id = ? and object = ? and standing = 1 order by call_seq desc limit 1',

@@ -14,6 +14,8 @@ export interface Counter {
 /** All days, or all months, of one counter. `last` is the latest that ever counted money, '' for none. */
 interface Spans {
   last: string
+  /** Those in memory, by window. */
+  readonly kept: Map<string, Counter>
 }
 
 type Named = Pick<Budget, 'counter' | 'window'>
@@ -22,7 +24,6 @@ const KEPT_MAX = 100_000
 
 /** Running totals by counter and window. This process is the only writer, so what is in memory is what counts. */
 export class Counters {
-  readonly #kept = new Map<string, Counter>()
   readonly #byId = new Map<number, Counter>()
   readonly #spans = new Map<string, Spans>()
   #dirty: Counter[] = []
@@ -44,12 +45,14 @@ export class Counters {
 
   /** What a budget's counter holds now; null when nothing was ever counted on it. */
   peek({ counter, window }: Named): Counter | null {
-    const name = `${counter}\n${window}`
-    const kept = this.#kept.get(name)
-    if (kept) return kept
+    return this.#peek(this.#spansOf(counter), counter, window)
+  }
+
+  #peek(spans: Spans, counter: string, window: string): Counter | null {
+    const kept = spans.kept.get(window)
+    if (kept !== undefined) return kept
     const row = this.#find.get(counter, window) as Row | undefined
-    if (!row) return null
-    return this.#keep(name, row, { window, spans: this.#spansOf(counter) })
+    return row === undefined ? null : this.#keep(row, { window, spans })
   }
 
   /**
@@ -57,16 +60,17 @@ export class Counters {
    * clock that was set back counts there too.
    */
   current(budget: Named & Pick<Budget, 'since'>): Counter | null {
-    const { last } = this.#spansOf(budget.counter)
+    const spans = this.#spansOf(budget.counter)
     // Labels of days and months are in the order of time; other spans have none.
-    return this.peek(budget.since !== null && last > budget.window ? { ...budget, window: last } : budget)
+    const later = budget.since !== null && spans.last > budget.window
+    return this.#peek(spans, budget.counter, later ? spans.last : budget.window)
   }
 
   /** A counter for a budget that `peek` does not find. Inside a transaction. */
   make({ counter, window }: Named): Counter {
     const { lastInsertRowid } = this.#insert.run(counter, window)
     const row = { id: BigInt(lastInsertRowid), spent: 0n, held: 0n }
-    return this.#keep(`${counter}\n${window}`, row, { window, spans: this.#spansOf(counter) })
+    return this.#keep(row, { window, spans: this.#spansOf(counter) })
   }
 
   byId(id: number): Counter {
@@ -74,7 +78,7 @@ export class Counters {
     if (kept) return kept
     const row = this.#findById.get(id) as Row | undefined
     if (!row) throw new Error(`counter ${id} is gone`)
-    return this.#keep(`#${id}`, row, null)
+    return this.#keep(row, null)
   }
 
   add(counter: Counter, spent: bigint, held: bigint): void {
@@ -94,12 +98,11 @@ export class Counters {
       counter.dirty = false
     }
     this.#dirty = []
-    if (this.#kept.size > KEPT_MAX) this.forget()
+    if (this.#byId.size > KEPT_MAX) this.forget()
   }
 
   /** Drops what is in memory; the file is read again. After a rollback the file is right and memory is not. */
   forget(): void {
-    this.#kept.clear()
     this.#byId.clear()
     this.#spans.clear()
     this.#dirty = []
@@ -108,17 +111,17 @@ export class Counters {
   #spansOf(counter: string): Spans {
     const known = this.#spans.get(counter)
     if (known !== undefined) return known
-    const read: Spans = { last: (this.#last.get(counter) as string | undefined) ?? '' }
+    const read: Spans = { last: (this.#last.get(counter) as string | undefined) ?? '', kept: new Map() }
     this.#spans.set(counter, read)
     return read
   }
 
-  #keep(name: string, row: Row, place: Counter['place']): Counter {
+  #keep(row: Row, place: Counter['place']): Counter {
     const id = Number(row.id)
     // A counter may be asked for by number first and by name later: both must give the same object.
     const counter = this.#byId.get(id) ?? { id, spent: row.spent, held: row.held, dirty: false, place }
     counter.place ??= place
-    this.#kept.set(name, counter)
+    counter.place?.spans.kept.set(counter.place.window, counter)
     this.#byId.set(id, counter)
     return counter
   }

@@ -23,10 +23,11 @@ const HAND_OVER_FROM = 4
 interface Batch {
   readonly admits: readonly AdmitJob[]
   readonly settlements: readonly { readonly seq: number; readonly settlement: Settlement }[]
-  readonly done: { readonly job: AdmitJob; readonly admission?: Admission; readonly bug?: unknown }[]
+  readonly done: { readonly job: AdmitJob; readonly admission: Admission | null; readonly bug: Error | null }[]
 }
 
-interface AdmitJob extends Asked {
+interface AdmitJob {
+  readonly asked: Asked
   readonly resolve: (admission: Admission) => void
   readonly reject: (fault: unknown) => void
 }
@@ -111,7 +112,7 @@ export class GroupCommit {
 
   admit(asked: Asked): Promise<Admission> {
     return new Promise((resolve, reject) => {
-      this.#admits.push({ ...asked, resolve, reject })
+      this.#admits.push({ asked, resolve, reject })
       this.#schedule()
     })
   }
@@ -244,8 +245,8 @@ export class GroupCommit {
   #bookAll({ admits, settlements, done }: Batch): void {
     for (const { seq, settlement } of settlements) this.#book.settle(seq, settlement)
     for (const job of admits) {
-      const admission = this.#book.admit(job)
-      done.push(admission instanceof Error ? { job, bug: admission } : { job, admission })
+      const admission = this.#book.admit(job.asked)
+      done.push(admission instanceof Error ? { job, admission: null, bug: admission } : { job, admission, bug: null })
     }
     if (++this.#commits % 256 === 0) this.#parts.sql.mark.run(this.#book.open.oldest() ?? this.#book.nextCall)
     if (this.#commits % 1024 === 0) this.#forget(this.#parts.clock.now())

@@ -1,8 +1,17 @@
 import type { CallState } from '../contracts/call.js'
 import type { Tally } from './tallies.js'
 
-/** A call between its admission and its outcome. */
-export interface OpenCall extends Tally {
+/** What is known of a call between its admission and its outcome. */
+type Known = Omit<OpenCall, 'elsewhere'>
+
+/** A call between its admission and its outcome. A class, so that all of them are of one shape whoever makes them. */
+export class OpenCall implements Tally {
+  readonly at: number
+  readonly keyId: string
+  readonly rootId: string
+  readonly run: string
+  readonly vendor: string
+  readonly operation: string
   readonly seq: number
   readonly reserved: bigint
   readonly counters: readonly number[]
@@ -18,7 +27,28 @@ export interface OpenCall extends Tally {
   /** Another call on the same object was under way at the same time: which of the two the vendor did first is not known. */
   overlapped: boolean
   /** Another node sends it; here it is known for what it overlaps with. */
-  readonly elsewhere?: boolean
+  readonly elsewhere: boolean
+
+  constructor(known: Known, elsewhere = false) {
+    this.at = known.at
+    this.keyId = known.keyId
+    this.rootId = known.rootId
+    this.run = known.run
+    this.vendor = known.vendor
+    this.operation = known.operation
+    this.seq = known.seq
+    this.reserved = known.reserved
+    this.counters = known.counters
+    this.credentialId = known.credentialId
+    this.object = known.object
+    this.replayOf = known.replayOf
+    this.commits = known.commits
+    this.actsOn = known.actsOn
+    this.state = known.state
+    this.dispatched = known.dispatched
+    this.overlapped = known.overlapped
+    this.elsewhere = elsewhere
+  }
 }
 
 /** The calls under way, in the order of their admission, and which of them are on the same vendor object. */

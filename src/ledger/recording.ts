@@ -9,8 +9,9 @@ export interface Script {
 }
 
 type Values = readonly unknown[]
-/** Names of what a statement reads or changes, from its values, where that is less than its tables. */
-export type KeysOf = (values: Values) => readonly (string | null)[]
+/** What a statement reads or changes, where that is less than its tables. A number is that of a call; null is nothing. */
+export type Key = string | number | null
+export type KeysOf = (values: Values) => readonly Key[]
 
 /**
  * A connection whose transaction can be recorded instead of run, so that another thread runs it and waits for the disk.
@@ -27,10 +28,18 @@ export class Recording {
   readonly #sent = new Set<number>()
   #steps: unknown[] | null = null
   /** Tables and keys that the recorded steps changed. */
-  readonly #changed = new Set<string>()
+  readonly #changed = new Set<Key>()
+  /** Counts recordings, so that a statement need not name its tables twice in one. */
+  #turn = 0
+  /** Whether this connection is inside a transaction that only reads: a lock a batch is cheaper than one a read. */
+  #reading = false
+  readonly #beginReading: Database.Statement
+  readonly #endReading: Database.Statement
 
   constructor(db: Database.Database) {
     this.#db = db
+    this.#beginReading = db.prepare('begin')
+    this.#endReading = db.prepare('rollback')
   }
 
   /** The connection for those who prepare statements on it. Nothing but statements is recorded. */
@@ -55,6 +64,7 @@ export class Recording {
   begin(): void {
     this.#steps = []
     this.#changed.clear()
+    this.#turn++
   }
 
   get going(): boolean {
@@ -63,8 +73,7 @@ export class Recording {
 
   /** What was recorded; null when it was given up, and everything has been run here. */
   end(): Script | null {
-    const steps = this.#steps
-    this.#steps = null
+    const steps = this.#stop()
     if (steps === null) return null
     const texts: [number, string][] = []
     for (let i = 0; i < steps.length; i += 2 + (steps[i + 1] as number)) {
@@ -78,7 +87,16 @@ export class Recording {
 
   /** Nothing of what was recorded is to be run. */
   drop(): void {
+    this.#stop()
+  }
+
+  #stop(): unknown[] | null {
+    const steps = this.#steps
     this.#steps = null
+    // A read that failed may have ended it already.
+    if (this.#reading && this.#db.inTransaction) this.#endReading.run()
+    this.#reading = false
+    return steps
   }
 
   /** For a thread that did not get the last texts, or has to be told anew. */
@@ -91,21 +109,37 @@ export class Recording {
     return this.#statements.push(statement) - 1
   }
 
+  /** Which recording it is. @internal */
+  get turn(): number {
+    return this.#turn
+  }
+
   /** One step. @internal */
-  step(number: number, values: Values, ...changed: readonly (readonly (string | null)[])[]): void {
+  step(number: number, values: Values): void {
     this.#steps!.push(number, values.length, ...values)
-    for (const names of changed) for (const name of names) if (name !== null) this.#changed.add(name)
+  }
+
+  /** Takes note of what a step changes. @internal */
+  changes(keys: readonly Key[]): void {
+    for (const key of keys) if (key !== null) this.#changed.add(key)
   }
 
   /** @internal */
-  changed(names: readonly (string | null)[]): boolean {
-    return names.some((name) => name !== null && this.#changed.has(name))
+  changed(keys: readonly Key[]): boolean {
+    for (const key of keys) if (key !== null && this.#changed.has(key)) return true
+    return false
+  }
+
+  /** A read is about to be answered from the file. @internal */
+  read(): void {
+    if (this.#reading) return
+    this.#beginReading.run()
+    this.#reading = true
   }
 
   /** Runs here what was recorded. What the last step returned. @internal */
   giveUp(): Database.RunResult | undefined {
-    const steps = this.#steps
-    this.#steps = null
+    const steps = this.#stop()
     let last: Database.RunResult | undefined
     for (let i = 0; i < (steps?.length ?? 0);) {
       const [number, count] = [steps![i] as number, steps![i + 1] as number]
@@ -122,6 +156,8 @@ class Recordable {
   #number: number | null = null
   #keys: KeysOf | null = null
   #found: Touched | null = null
+  /** The recording that knows of its tables already. */
+  #turn = 0
 
   constructor(
     recording: Recording,
@@ -165,7 +201,12 @@ class Recordable {
     const recording = this.#recording
     if (!recording.going) return this.real.run(...values)
     this.#number ??= recording.numberOf(this)
-    recording.step(this.#number, values, this.#touched.changes, this.#keys?.(values) ?? NONE)
+    recording.step(this.#number, values)
+    if (this.#turn !== recording.turn) {
+      this.#turn = recording.turn
+      recording.changes(this.#touched.changes)
+    }
+    if (this.#keys !== null) recording.changes(this.#keys(values))
     return new Awaited(recording)
   }
 
@@ -187,7 +228,9 @@ class Recordable {
   #look(values: Values): void {
     const recording = this.#recording
     if (!recording.going) return
-    if (recording.changed(this.#touched.meets) || recording.changed(this.#keys?.(values) ?? NONE)) recording.giveUp()
+    const met = recording.changed(this.#touched.meets) || (this.#keys !== null && recording.changed(this.#keys(values)))
+    if (met) recording.giveUp()
+    else recording.read()
   }
 }
 
@@ -195,8 +238,6 @@ interface Touched {
   readonly changes: readonly string[]
   readonly meets: readonly string[]
 }
-
-const NONE: readonly string[] = []
 
 /** What a recorded write returns: looking at it gives the recording up, for only running tells. */
 class Awaited implements Database.RunResult {

@@ -7,7 +7,7 @@ import type { Commitments } from './commitments.js'
 import type { Counters } from './counters.js'
 import type { Estimates } from './estimates.js'
 import { callId } from './ids.js'
-import type { OpenCall } from './open-calls.js'
+import { OpenCall } from './open-calls.js'
 import { resolutionDigest } from './resolution-proof.js'
 import type { OpenRow, Statements } from './statements.js'
 import type { Tallies } from './tallies.js'
@@ -59,7 +59,10 @@ export class Settling {
     const { ends } = settlement
     // A repetition may be the first to say what the call it repeats made.
     const othersEnd = ends !== undefined && (call.replayOf !== null || commitments.othersOn(call, ends))
-    const commitment = call.commits && call.replayOf === null ? commitments.settle(call, settlement) : null
+    const commitment =
+      call.commits && call.replayOf === null
+        ? commitments.settle(call, settlement, ends !== undefined && !othersEnd)
+        : null
     // Nothing was spent, and what was made may be paid by others yet: what follows from it is its maker's.
     const left = settlement.outcome === 'settled' ? undefined : settlement.made
     if (left !== undefined && call.credentialId !== null)
@@ -173,7 +176,7 @@ export class Settling {
   load(seq: number): OpenCall {
     const row = this.#parts.sql.open.get(seq) as OpenRow | undefined
     assert(row !== undefined, `call ${seq} is in the ledger`)
-    return {
+    return new OpenCall({
       seq,
       at: Number(row.at),
       keyId: row.key_id,
@@ -192,7 +195,7 @@ export class Settling {
       dispatched: true,
       // Other calls may have come and gone on its object since.
       overlapped: true,
-    }
+    })
   }
 
   /** What a successful call cost, and the give-back when its object counts for less than before. */

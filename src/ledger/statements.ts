@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import type { CallState } from '../contracts/call.js'
-import { keyed } from './recording.js'
+import { keyed, type Key } from './recording.js'
 
 export interface IdempotencyRow {
   hash: string
@@ -38,7 +38,7 @@ const SETTLE = `update calls set state = ?, settled = ?, object = ?, upstream_st
    verdict = coalesce(?, verdict), code = coalesce(?, code), rule = coalesce(?, rule), message = coalesce(?, message) where seq = ?`
 
 // What statements touch, where they are recorded (src/ledger/recording.ts).
-const call = (seq: unknown): string => `call ${String(seq)}`
+const call = (seq: unknown): Key => Number(seq)
 const repeats = (seq: unknown): string | null => (seq === null ? null : `repeats ${String(seq)}`)
 /** What an object counts for: that changes with its exposures only, and no outcome is booked without writing them. */
 const counts = (credential: unknown, object: unknown): string => `counts ${String(credential)}\n${String(object)}`

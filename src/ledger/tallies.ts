@@ -19,7 +19,8 @@ interface Delta extends Tally {
 
 /** Sums for reports, gathered during a transaction and written once at its end. */
 export class Tallies {
-  #deltas = new Map<string, Delta>()
+  readonly #deltas = new Map<string, Delta>()
+  #last: Delta | null = null
   readonly #day: Database.Statement
   readonly #run: Database.Statement
   #dayStart = Number.NaN
@@ -41,17 +42,34 @@ export class Tallies {
 
   /** @param tally the call's own instant and names: a later change is booked on the day of the call */
   add(tally: Tally, calls: number, denied: number, spent: bigint, held: bigint): void {
-    const name = `${this.dayOf(tally.at)}\n${tally.keyId}\n${tally.run}\n${tally.vendor}\n${tally.operation}`
-    const delta = this.#deltas.get(name)
-    if (delta === undefined) {
-      this.#deltas.set(name, { ...tally, calls, denied, spent, held, lastAt: tally.at })
-      return
-    }
+    const delta = this.#deltaOf(tally)
     delta.calls += calls
     delta.denied += denied
     delta.spent += spent
     delta.held += held
     if (tally.at > delta.lastAt) delta.lastAt = tally.at
+  }
+
+  /** Mostly calls of one key and run come together, so the last one is looked at before names are put together. */
+  #deltaOf(tally: Tally): Delta {
+    const { at, keyId, rootId, run, vendor, operation } = tally
+    const last = this.#last
+    if (
+      last !== null &&
+      last.keyId === keyId &&
+      last.run === run &&
+      last.vendor === vendor &&
+      last.operation === operation &&
+      this.dayOf(last.at) === this.dayOf(at)
+    )
+      return last
+    const name = `${this.dayOf(at)}\n${keyId}\n${run}\n${vendor}\n${operation}`
+    let delta = this.#deltas.get(name)
+    if (delta === undefined) {
+      delta = { at, keyId, rootId, run, vendor, operation, calls: 0, denied: 0, spent: 0n, held: 0n, lastAt: at }
+      this.#deltas.set(name, delta)
+    }
+    return (this.#last = delta)
   }
 
   write(): void {
@@ -70,11 +88,12 @@ export class Tallies {
       )
       this.#run.run(delta.run, delta.rootId, delta.vendor, calls, denied, spent, held, delta.at, delta.lastAt)
     }
-    this.#deltas.clear()
+    this.forget()
   }
 
   forget(): void {
     this.#deltas.clear()
+    this.#last = null
   }
 
   /** UTC day label of an instant. Formatting a date a call would cost more than the rest of a tally. */

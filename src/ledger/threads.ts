@@ -8,10 +8,9 @@ const KEPT_MAX = 100_000
  * a commit as many pages as it has keys (measured 2026-11: 2.3 times the time a call at a million rows, 100 keys).
  */
 export class Threads {
-  readonly #heads = new Map<string, number>()
-  readonly #changed = new Map<string, number>()
-  /** Ends as they were before the last transaction. */
-  readonly #before = new Map<string, number | null>()
+  readonly #known = new Map<string, Thread>()
+  /** Those that this transaction, or else the last one, put a call on. */
+  #changed: Thread[] = []
   readonly #find: Database.Statement
   readonly #put: Database.Statement
 
@@ -24,41 +23,59 @@ export class Threads {
 
   /** The last call of a thread, or null when it has none. */
   head(name: string): number | null {
-    return this.#heads.get(name) ?? (this.#find.get(name) as number | undefined) ?? null
+    return this.#known.get(name)?.head ?? this.#read(name)
   }
 
   /** The same without the last transaction, which may not be in the file yet. */
   headBefore(name: string): number | null {
-    return this.#before.has(name) ? this.#before.get(name)! : this.head(name)
+    const thread = this.#known.get(name)
+    return thread?.changed === true ? thread.before : this.head(name)
   }
 
   /** A transaction begins. */
   begin(): void {
-    this.#before.clear()
+    for (const thread of this.#changed) thread.changed = false
+    this.#changed = []
+    if (this.#known.size > KEPT_MAX) this.#known.clear()
   }
 
   /** Puts a call at the end of a thread; the call that was there before it, or null. */
   push(name: string, seq: number): number | null {
-    const before = this.head(name)
-    if (!this.#before.has(name)) this.#before.set(name, before)
-    this.#heads.set(name, seq)
-    this.#changed.set(name, seq)
+    let thread = this.#known.get(name)
+    if (thread === undefined)
+      this.#known.set(name, (thread = { name, head: this.#read(name), before: null, changed: false }))
+    const before = thread.head
+    if (!thread.changed) {
+      thread.changed = true
+      thread.before = before
+      this.#changed.push(thread)
+    }
+    thread.head = seq
     return before
   }
 
   /** Writes what changed. Once a transaction. */
   write(): void {
-    for (const [name, seq] of this.#changed) this.#put.run(name, seq)
-    this.#changed.clear()
-    if (this.#heads.size > KEPT_MAX) this.#heads.clear()
+    for (const { name, head } of this.#changed) this.#put.run(name, head)
   }
 
   /** After a rollback the file is right and memory is not. */
   forget(): void {
-    this.#heads.clear()
-    this.#changed.clear()
-    this.#before.clear()
+    this.#known.clear()
+    this.#changed = []
   }
+
+  #read(name: string): number | null {
+    return (this.#find.get(name) as number | undefined) ?? null
+  }
+}
+
+/** A list in memory: its last call, and the one before the last transaction that put a call on it. */
+interface Thread {
+  readonly name: string
+  head: number | null
+  before: number | null
+  changed: boolean
 }
 
 export const threadOfKey = (keyId: string): string => `key ${keyId}`

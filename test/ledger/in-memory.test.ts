@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Bursts } from '../../src/ledger/bursts.js'
-import { OpenCalls, type OpenCall } from '../../src/ledger/open-calls.js'
+import { OpenCall, OpenCalls } from '../../src/ledger/open-calls.js'
 import { RateWindows } from '../../src/ledger/rate.js'
 import { Recent } from '../../src/ledger/recent.js'
 import type { Tally } from '../../src/ledger/tallies.js'
@@ -136,21 +136,25 @@ describe('the calls of the last day', () => {
 
 describe('calls under way', () => {
   let seq = 0
-  const call = (over: Partial<OpenCall> = {}): OpenCall => ({
-    ...tally(),
-    seq: ++seq,
-    reserved: 1n,
-    counters: [],
-    credentialId: 'cred_1',
-    object: 'pi_1',
-    replayOf: null,
-    commits: false,
-    actsOn: ['pi_1'],
-    state: 'reserved',
-    dispatched: false,
-    overlapped: false,
-    ...over,
-  })
+  const call = ({ elsewhere, ...over }: Partial<OpenCall> = {}): OpenCall =>
+    new OpenCall(
+      {
+        ...tally(),
+        seq: ++seq,
+        reserved: 1n,
+        counters: [],
+        credentialId: 'cred_1',
+        object: 'pi_1',
+        replayOf: null,
+        commits: false,
+        actsOn: ['pi_1'],
+        state: 'reserved',
+        dispatched: false,
+        overlapped: false,
+        ...over,
+      },
+      elsewhere,
+    )
 
   test('are found by number, in the order they came, until they are over', () => {
     const open = new OpenCalls()

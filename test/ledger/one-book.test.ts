@@ -106,7 +106,7 @@ describe('calls that another node has under way', () => {
     admit(draft(key, '5.00', { object: 'pi_1' }))
     book.meet(1, ['pi_9'], false)
     expect(book.open.get(1)).toMatchObject({ actsOn: ['pi_1'], dispatched: false, overlapped: false })
-    expect(book.open.get(1)!.elsewhere).toBeUndefined()
+    expect(book.open.get(1)!.elsewhere).toBe(false)
     book.meet(1, [], true)
     expect(book.open.get(1)!.overlapped).toBe(true)
     book.meet(1, [], false)
