@@ -9,11 +9,43 @@ import { windowAt } from './windows.js'
  * vendor or all, one direction or both, another time zone) are different counters. Where two budgets share counter and window, one is left:
  * the smallest cap, and an enforced one before any that is only observed, because dropping it would lift a limit.
  */
-export function budgets(
-  levels: readonly Level[],
-  call: { readonly vendor: string; readonly credentialId: string | null; readonly direction: Direction },
-  nowMs: number,
-): Budget[] {
+export function budgets(levels: readonly Level[], call: Counting, nowMs: number): Budget[] {
+  const known = latest.get(levels) ?? []
+  const last = known.find((each) => isFor(each, call))
+  if (last !== undefined && nowMs >= last.from && nowMs < last.until) return last.budgets
+  const found = computed(levels, call, nowMs)
+  const from = found.reduce((begin, { since }) => Math.max(begin, since ?? -Infinity), -Infinity)
+  const until = found.reduce((end, { resetsAt }) => Math.min(end, resetsAt ?? Infinity), Infinity)
+  if (latest.size >= LATEST_MAX) latest.clear()
+  const { vendor, credentialId, direction } = call
+  latest.set(levels, [
+    ...known.filter((each) => each !== last),
+    { vendor, credentialId, direction, budgets: found, from, until },
+  ])
+  return found
+}
+
+/** What of a call decides which counters it is held against. */
+interface Counting {
+  readonly vendor: string
+  readonly credentialId: string | null
+  readonly direction: Direction
+}
+
+/** What was found last, which holds until a window of it ends. Calls of a key as it stands come with the same levels. */
+interface Latest extends Counting {
+  readonly budgets: Budget[]
+  readonly from: number
+  readonly until: number
+}
+const latest = new Map<readonly Level[], readonly Latest[]>()
+/** Keys it is kept for: some 2 KiB each. */
+const LATEST_MAX = 2_048
+
+const isFor = (a: Counting, b: Counting): boolean =>
+  a.direction === b.direction && a.vendor === b.vendor && a.credentialId === b.credentialId
+
+function computed(levels: readonly Level[], call: Counting, nowMs: number): Budget[] {
   const found: Budget[] = []
   for (const level of levels) {
     if (level.runCap !== null) keep(found, runCap(level, level.runCap))

@@ -70,10 +70,7 @@ export function chooseVendor(
       },
     }
   }
-  // A key has at most one credential a vendor.
-  const granted = caller.key.credentialIds
-    .map((id) => engine.ledger.credential(id)?.vendor)
-    .filter((name) => name !== undefined)
+  const granted = decisive === null ? vendorsOf(caller.key, engine) : NONE
   const chosen = decisive ?? (granted.length === 1 ? granted[0]! : null)
   if (chosen === null) {
     const fallback = engine.vendors.values().next().value as VendorRuntime
@@ -99,13 +96,19 @@ export function chooseVendor(
           }
     return { runtime, fault }
   }
-  if (!granted.includes(chosen))
+  if (engine.credentials.of(caller.key, chosen) === null)
     return {
       runtime,
       fault: { code: 'vendor_not_granted', message: `This key has no credential for ${chosen}. Do not retry.` },
     }
   return { runtime, fault: engine.credentials.unavailable(caller.key, chosen) }
 }
+
+const NONE: readonly string[] = []
+
+/** A key has at most one credential a vendor. */
+const vendorsOf = ({ credentialIds }: KeyRecord, { ledger }: Engine): readonly string[] =>
+  credentialIds.map((id) => ledger.credential(id)?.vendor).filter((name) => name !== undefined)
 
 /** The vendor whose shape a refusal without a known key takes. */
 export function shapeFor(named: Exchange['named'], form: string | null, engine: Engine): VendorRuntime {

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { Ledger } from './contracts/ledger.js'
 import { KeyDigest } from './custody/keys.js'
 import { type Vault, SealFault } from './custody/seal.js'
@@ -38,13 +38,15 @@ export async function internalSecrets(ledger: Ledger, vault: Vault): Promise<Int
   const known = publicKeysOf(ledger)
   if (known[signer.keyId] !== signer.publicKey)
     await ledger.putSetting(PUBLIC_KEYS_SETTING, { ...known, [signer.keyId]: signer.publicKey }, 'start')
-  const namespaceKey = Buffer.from(parts.namespace!, 'base64')
+  // Prepared once, where a Buffer would be imported again for every call.
+  const namespaceKey = createSecretKey(parts.namespace!, 'base64')
+  const namespaced = (text: string, encoding: 'base64url' | 'hex'): string =>
+    createHmac('sha256', namespaceKey).update(text).digest(encoding)
   return {
     digest: new KeyDigest(Buffer.from(parts.pepper!, 'base64')),
-    namespace: (principal, clientKey) =>
-      `sg_${createHmac('sha256', namespaceKey).update(`${principal}\n${clientKey}`).digest('base64url')}`,
+    namespace: (principal, clientKey) => `sg_${namespaced(`${principal}\n${clientKey}`, 'base64url')}`,
     signer,
-    subject: (subject) => createHmac('sha256', namespaceKey).update(`erased\n${subject}`).digest('hex'),
+    subject: (subject) => namespaced(`erased\n${subject}`, 'hex'),
   }
 }
 

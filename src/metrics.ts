@@ -103,6 +103,22 @@ interface Spread {
   sum: number
 }
 
+/**
+ * Texts of labels, found by their values one after the other. Made anew for each call a text would be hashed and compared
+ * anew, too; the values are from closed sets, so their texts are few.
+ */
+export class Labels {
+  /** Whoever needs it first writes it. */
+  text: string | null = null
+  readonly #below = new Map<string, Labels>()
+
+  under(value: string): Labels {
+    let found = this.#below.get(value)
+    if (found === undefined) this.#below.set(value, (found = new Labels()))
+    return found
+  }
+}
+
 /** What is counted for `/metrics`, with labels from closed sets only. */
 export class Metrics {
   /** By family, then by labels. */

@@ -1,14 +1,23 @@
 import * as crypto from 'node:crypto'
 import { newCallLabel } from './ledger/ids.js'
 import type { Match } from './catalogue.js'
-import { statusOf, type Call, type CallState, type Denial, type Effect, type Quote } from './contracts/call.js'
+import {
+  statusOf,
+  type Call,
+  type CallState,
+  type Denial,
+  type Effect,
+  type Quote,
+  type Subjects,
+} from './contracts/call.js'
 import type { Admission, CallDraft, CredentialRecord, Settlement } from './contracts/ledger.js'
 import { COUNTABLE_MAX, formatUsd, ZERO, type Usd } from './contracts/money.js'
 import type { Decision, Usage } from './contracts/policy.js'
-import type { Explanation, JsonObject, Operation, Outcome, Question, Vendor } from './contracts/vendor.js'
+import type { Explanation, Json, JsonObject, Operation, Outcome, Question, Vendor } from './contracts/vendor.js'
 import type { Engine, OpenCredential, Standing, VendorRuntime } from './engine.js'
 import type { Answer, Content, Exchange } from './exchange.js'
 import { chooseRun, chooseVendor, identify, shapeFor } from './identify.js'
+import { Labels } from './metrics.js'
 import { sealEvidence } from './reconcile/evidence.js'
 import { resolve } from './resolve.js'
 import { standstill } from './standstill.js'
@@ -16,7 +25,7 @@ import { parentIn, type CallFacts } from './traces.js'
 import { callHostedTool } from './wire/hosted-tool.js'
 import { isVendorId } from './vendor-id.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
-import { rewritten, type Rewriting } from './wire/reply.js'
+import { reader, rewritten, type Rewriting } from './wire/reply.js'
 import type { Scrubber } from './wire/scrub.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
 
@@ -76,7 +85,9 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? engine.upstream.send(outgoing, gate)
     : callHostedTool(hostedTool, outgoing, gate, engine))
   trace?.next()
-  const settlement = scrubbed(settlementOf(result, runtime, match, question, explanation, draft), credential.scrubber)
+  const read = result.kind === 'reply' ? reader(result.body) : NOTHING_READ
+  const booking = settlementOf(result, runtime, match, question, explanation, draft, read)
+  const settlement = scrubbed(booking, credential.scrubber)
   ledger.settle(admission.callId, settlement.outcome === 'assumed' ? { ...settlement, ...kept() } : settlement)
   counted(admission, draft, settlement.outcome, engine)
   replied(result, vendor.name, engine)
@@ -85,8 +96,11 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   return answer(result, known, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
     drop: secretFields(runtime, match.operation, revealing),
     leadTo: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : null,
+    read,
   })
 }
+
+const NOTHING_READ = (): undefined => undefined
 
 function counted(
   { decision }: Admission,
@@ -94,21 +108,28 @@ function counted(
   outcome: Settlement['outcome'] | 'denied',
   { metrics }: Engine,
 ): void {
-  const code = decision.denial?.code ?? 'none'
-  metrics.count(
-    'spendgate_calls_total',
-    `vendor="${vendor}",decision="${decision.verdict}",outcome="${outcome}",code="${code}"`,
-  )
+  const { verdict, denial } = decision
+  const code = denial?.code ?? 'none'
+  const labels = CALLS.under(vendor).under(verdict).under(outcome).under(code)
+  labels.text ??= `vendor="${vendor}",decision="${verdict}",outcome="${outcome}",code="${code}"`
+  metrics.count('spendgate_calls_total', labels.text)
 }
+const CALLS = new Labels()
 
 /** How long the vendor took, and what it came to; nothing was asked of it when the call was withheld. */
 function replied(result: UpstreamReply | UpstreamFault | Withheld<Denial>, vendor: string, { metrics }: Engine): void {
   if (result.kind === 'withheld') return
-  const came = result.kind === 'reply' ? `${Math.floor(result.status / 100)}xx` : result.timedOut ? 'timeout' : 'broken'
-  metrics.observe('spendgate_upstream_seconds', `vendor="${vendor}",result="${came}"`, result.ms / 1000)
+  const came =
+    result.kind === 'reply' ? CLASSES[Math.floor(result.status / 100)]! : result.timedOut ? 'timeout' : 'broken'
+  const labels = REPLIES.under(vendor).under(came)
+  labels.text ??= `vendor="${vendor}",result="${came}"`
+  metrics.observe('spendgate_upstream_seconds', labels.text, result.ms / 1000)
   if (result.kind === 'reply' && result.status === 401)
     metrics.count('spendgate_credential_refused_total', `vendor="${vendor}"`)
 }
+
+const REPLIES = new Labels()
+const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx', '6xx', '7xx', '8xx', '9xx']
 
 const factsOf = (
   { callId, decision }: Admission,
@@ -218,6 +239,8 @@ async function weigh<Decided>(
     requestHash: '',
     idempotencyHash: null,
     guarded: false,
+    approvalMs: null,
+    clientApproves: false,
     lookUps: 0,
     rateCounted: false,
     perMinute: standing.perMinute,
@@ -254,7 +277,8 @@ async function weigh<Decided>(
   if (stranger !== null) return refuse(stranger)
 
   // What it means: price, subjects, effects; with look-ups where the request does not say.
-  const question = questionOf(x, match, content, record!, standing, engine)
+  let nowMs = clock.now()
+  const question = questionOf(x, match, content, record!, standing, nowMs, engine)
   const common = vendor.common?.(question)
   if (common?.refuse) return refuse(withRule('explain', common.refuse)!)
   let explained = operation.explain?.(question) ?? FREE
@@ -264,12 +288,13 @@ async function weigh<Decided>(
     const denial = await ledger.clear(draft, (usage) => judge.screen(blind, usage, standing.policies))
     if (denial) return refuse(denial)
     const resolved = await resolve(explained, runtime, credential, engine.upstream, clock, stops)
+    nowMs = clock.now()
     draft.rateCounted = true
     draft.lookUps = resolved.count
     if (resolved.denial) return refuse(resolved.denial)
     explained = resolved.explanation!
   }
-  const explanation: Explanation = { ...explained, subjects: { ...explained.subjects, ...common?.subjects } }
+  const explanation = withCommon(explained, common?.subjects)
   if (explanation.refuse) return refuse(withRule('explain', explanation.refuse)!)
   if (explanation.never !== undefined && !unlocked) return refuse(locked(operation, explanation.never))
   const sent = explanation.set ? { ...content, form: content.form.with(explanation.set) } : content
@@ -280,11 +305,7 @@ async function weigh<Decided>(
   const { levels, policies, perMinute, guarded, approvalMs, clientApproves } = engine.standings.of(ledger.key(key.id)!)
   draft.perMinute = perMinute
   const direction = explanation.direction ?? 'none'
-  draft.budgets = judge.budgets(
-    levels,
-    { vendor: vendor.name, credentialId: draft.credentialId, direction },
-    clock.now(),
-  )
+  draft.budgets = judge.budgets(levels, { vendor: vendor.name, credentialId: draft.credentialId, direction }, nowMs)
   draft.effect = call.effects.at(-1)!
   draft.direction = direction
   draft.commits = call.commits
@@ -309,6 +330,12 @@ async function weigh<Decided>(
   })
   const revealing = standing.revealing(vendor.name)
   return { runtime, draft, decided, meaning: { match, question, explanation, request, credential, revealing } }
+}
+
+/** What every call of the vendor has comes over what the operation found out; most calls have nothing of it. */
+function withCommon(explained: Explanation, common: Subjects | undefined): Explanation {
+  if (common === undefined || Object.keys(common).length === 0) return explained
+  return { ...explained, subjects: { ...explained.subjects, ...common } }
 }
 
 /** What stands in no request may be changed between a person's yes and the call, so the yes is for what was seen of it. */
@@ -337,7 +364,9 @@ const unknownOperation = (method: string, path: string): Denial => ({
 function unknownParameter({ operation }: Match, content: Content): Denial | null {
   if (operation.accepts === undefined) return null
   const names = content.place === 'json' ? objectNames(content) : content.form.names()
-  const stranger = names.find((name) => !operation.accepts!.includes(name))
+  let accepted = acceptedBy.get(operation)
+  if (accepted === undefined) acceptedBy.set(operation, (accepted = new Set(operation.accepts)))
+  const stranger = names.find((name) => !accepted.has(name))
   if (stranger === undefined) return null
   return {
     code: 'request_malformed',
@@ -345,6 +374,8 @@ function unknownParameter({ operation }: Match, content: Content): Denial | null
     message: `The parameter «${stranger.slice(0, 60)}» is not known for ${operation.id} and could change what it costs. Do not retry with it.`,
   }
 }
+
+const acceptedBy = new WeakMap<Operation, ReadonlySet<string>>()
 
 const objectNames = ({ json }: Content): readonly string[] =>
   Array.isArray(json)
@@ -357,6 +388,7 @@ function questionOf(
   content: Content,
   credential: CredentialRecord,
   standing: Standing,
+  nowMs: number,
   engine: Engine,
 ): Question {
   return {
@@ -369,7 +401,7 @@ function questionOf(
     apiVersion: credential.apiVersion,
     rates: engine.tables.rates,
     prices: engine.tables.prices(credential.vendor),
-    nowMs: engine.clock.now(),
+    nowMs,
     restricted: standing.restricted(credential.vendor),
   }
 }
@@ -414,7 +446,11 @@ export function scrubbed(settlement: Settlement, scrubber: Pick<Scrubber, 'text'
   return clean === requestId ? settlement : { ...settlement, requestId: clean }
 }
 
-/** What the vendor's answer, or its absence, means for the money. When in doubt it counts as spent. */
+/**
+ * What the vendor's answer, or its absence, means for the money. When in doubt it counts as spent.
+ *
+ * @param read gives the reply's body as JSON
+ */
 export function settlementOf(
   result: UpstreamReply | UpstreamFault | Withheld<Denial>,
   runtime: VendorRuntime,
@@ -422,6 +458,7 @@ export function settlementOf(
   question: Question,
   explanation: Explanation,
   draft: Pick<CallDraft, 'quoted' | 'object'>,
+  read: () => Json | undefined = result.kind === 'reply' ? reader(result.body) : NOTHING_READ,
 ): Settlement {
   if (result.kind === 'withheld')
     return { outcome: 'released', status: null, requestId: null, ms: null, denial: result.because }
@@ -429,23 +466,33 @@ export function settlementOf(
   const doubt = nothingAtStake && operation.effect === 'read' ? 'released' : 'assumed'
   if (result.kind === 'fault')
     return { outcome: result.sent ? doubt : 'released', status: null, requestId: null, ms: result.ms }
-  const seen = {
+  const seen = (outcome: Settlement['outcome'], booked: Booked = NOTHING_MORE): Settlement => ({
+    outcome,
+    ...booked,
     status: result.status,
     requestId: headerIn(result.headers, runtime.vendor.requestIdHeader) ?? null,
     ms: result.ms,
-  }
+  })
   if (result.status < 200 || result.status > 299) {
-    if (runtime.vendor.verdict(result.status) !== 'released') return { outcome: doubt, ...seen }
-    return { outcome: 'released', ...leftBy(operation, result), ...seen }
+    if (runtime.vendor.verdict(result.status) !== 'released') return seen(doubt)
+    return seen('released', leftBy(operation, result, read))
   }
-  const settled = { outcome: 'settled' as const, ...settleAmount(explanation.settle), ...seen }
-  if (operation.outcome === undefined && nothingAtStake) return settled
-  const reply = encoded(result) ? null : result.status === 204 ? {} : parseObject(result.body)
-  if (reply === null) return operation.opaque === true && !encoded(result) ? settled : { outcome: doubt, ...seen }
-  if (operation.outcome === undefined) return settled
-  const booked = bookedBy(operation, reply, question, explanation)
-  return booked === null ? { outcome: doubt, ...seen } : { outcome: 'settled', ...booked, ...seen }
+  if (operation.outcome === undefined && nothingAtStake) return seen('settled', settleAmount(explanation.settle))
+  const whole = !encoded(result)
+  const reply = !whole ? null : result.status === 204 ? {} : objectIn(read())
+  const booked =
+    reply !== null
+      ? bookedBy(operation, reply, question, explanation)
+      : operation.opaque === true && whole
+        ? settleAmount(explanation.settle)
+        : null
+  return booked === null ? seen(doubt) : seen('settled', booked)
 }
+
+/** What of a settlement follows from what was said and done, and not from the reply's frame. */
+type Booked = Omit<Settlement, 'outcome' | 'status' | 'requestId' | 'ms'>
+
+const NOTHING_MORE: Booked = {}
 
 /** What is booked when the vendor has done what it was asked, by what it answered. Null when nobody can tell from that. */
 export function bookedBy(
@@ -453,16 +500,16 @@ export function bookedBy(
   reply: JsonObject,
   question: Question,
   explanation: Explanation,
-): Omit<Settlement, 'outcome' | 'status' | 'requestId' | 'ms'> | null {
+): Booked | null {
   if (operation.outcome === undefined) return settleAmount(explanation.settle)
   const outcome = outcomeOf(operation, reply, question, explanation)
   if (outcome === null) return null
-  const { amount = explanation.settle, ...rest } = outcome
+  const { amount = explanation.settle, total, object, commitment, ends, estimate, made } = outcome
   // What the ledger cannot hold is no outcome: what was reserved stands until somebody has looked.
-  if ((amount ?? ZERO) > COUNTABLE_MAX || (rest.total ?? ZERO) > COUNTABLE_MAX) return null
-  const ids = [rest.object, rest.commitment, rest.ends, rest.estimate, rest.made]
-  if (ids.some((id) => id !== undefined && !isVendorId(id))) return null
-  return { ...settleAmount(amount), ...rest }
+  if ((amount ?? ZERO) > COUNTABLE_MAX || (total ?? ZERO) > COUNTABLE_MAX) return null
+  if (![object, commitment, ends, estimate, made].every((id) => id === undefined || isVendorId(id))) return null
+  if (amount === undefined || outcome.amount === amount) return outcome
+  return 'amount' in outcome ? { ...outcome, amount } : { amount, ...outcome }
 }
 
 function forwarded(vendor: Vendor, x: Exchange): readonly string[] {
@@ -487,22 +534,17 @@ function outcomeOf(
 }
 
 /** What a call made although it was refused: others may pay it yet. */
-function leftBy({ leaves }: Operation, reply: UpstreamReply): Pick<Settlement, 'made'> {
-  const refusal = leaves === undefined || encoded(reply) ? null : parseObject(reply.body)
+function leftBy({ leaves }: Operation, reply: UpstreamReply, read: () => Json | undefined): Pick<Settlement, 'made'> {
+  const refusal = leaves === undefined || encoded(reply) ? null : objectIn(read())
   const made = refusal === null ? null : leaves!(refusal)
   return made === null || !isVendorId(made) ? {} : { made }
 }
 
-const settleAmount = (amount: Usd | undefined): { amount?: Usd } => (amount === undefined ? {} : { amount })
+const settleAmount = (amount: Usd | undefined): { amount?: Usd } => (amount === undefined ? NOTHING_MORE : { amount })
 
-function parseObject(body: Buffer): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : null
-  } catch {
-    return null // A vendor that says 2xx and no JSON has done we do not know what.
-  }
-}
+/** A vendor that says 2xx and no JSON has done we do not know what. */
+const objectIn = (value: Json | undefined): JsonObject | null =>
+  typeof value === 'object' && value !== null ? (value as JsonObject) : null
 
 /** We ask for no content encoding; a reply that has one cannot be searched for the credential. */
 const encoded = (reply: UpstreamReply): boolean =>
@@ -547,13 +589,13 @@ function answer(
   scrubber: Pick<Scrubber, 'body' | 'text'>,
   idempotent: boolean,
   engine: Engine,
-  rewriting: Rewriting,
+  rewriting: Rewriting & { readonly read: () => Json | undefined },
 ): Answer {
   if (result.kind === 'withheld') return refusal(runtime, result.because, admission, engine)
   const fault = result.kind === 'fault' ? faultDenial(result, idempotent) : unfit(result, known, idempotent)
   if (fault !== null) return refusal(runtime, fault, admission, engine)
   const reply = result as UpstreamReply
-  const body = rewritten(reply.body, rewriting)
+  const body = rewritten(reply.body, rewriting, rewriting.read)
   if (body === null) return refusal(runtime, UNREADABLE, admission, engine)
   const headers = own(admission)
   for (let i = 0; i < reply.headers.length; i += 2) {

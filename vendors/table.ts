@@ -6,19 +6,21 @@ import type { Operation } from '../src/contracts/vendor.js'
  * @throws Error on a line of another shape, at start
  */
 export function lines(text: string): Pick<Operation, 'id' | 'routes'>[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [id, ...words] = line.split(/\s+/)
-      const routes = words.flatMap((word, at) => (at % 2 === 0 ? [`${word} ${words[at + 1]}`] : []))
-      const [first, ...others] = routes
-      if (first === undefined || !routes.every((route) => /^[A-Z]+ \S*\/\S*$/.test(route)))
-        throw new Error(`not an operation: ${line}`)
-      return { id: id!, routes: [first, ...others] }
-    })
+  const found: Pick<Operation, 'id' | 'routes'>[] = []
+  for (const written of text.split('\n')) {
+    const line = written.trim()
+    if (line === '') continue
+    const [id, ...words] = line.split(/\s+/) as [string, ...string[]]
+    const routes: string[] = []
+    for (let at = 0; at < words.length; at += 2) routes.push(`${words[at]} ${words[at + 1]}`)
+    const [first, ...others] = routes
+    if (first === undefined || !routes.every((route) => ROUTE.test(route))) throw new Error(`not an operation: ${line}`)
+    found.push({ id, routes: [first, ...others] })
+  }
+  return found
 }
+
+const ROUTE = /^[A-Z]+ \S*\/\S*$/
 
 /** The same source and whatever else a group of operations has in common, where they say nothing themselves. */
 export const product = (shared: Partial<Operation>, operations: readonly Operation[]): Operation[] =>

@@ -35,7 +35,7 @@ class Unbooked {
       nowMs: Date.now(),
       keys: [key],
       frozen: null,
-      budgets: budgets.map((budget) => ({ ...budget, ...this.#counted(budget) })),
+      budgets: budgets.map((budget) => ({ ...this.#counted(budget), ...budget })),
       amount: quoted,
       recurring: ZERO,
       earlier: null,

@@ -1,5 +1,4 @@
-import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import * as crypto from 'node:crypto'
 import { BASE62, randomBase62 } from './base62.js'
 
 /** A vault key at the only moment its text exists on our side. */
@@ -32,7 +31,7 @@ const RUN_ID = /^[A-Za-z0-9_-]{1,64}$/
 export function issueKey(test: boolean): FreshKey {
   const body = (test ? TEST : LIVE) + randomBase62(SECRET_CHARS)
   const key = body + checksum(body)
-  return { key, publicId: randomBytes(16).toString('hex'), last4: key.slice(-4) }
+  return { key, publicId: crypto.randomBytes(16).toString('hex'), last4: key.slice(-4) }
 }
 
 /**
@@ -74,21 +73,32 @@ export const isRunId = (text: string): boolean => RUN_ID.test(text)
 /** Whether a text holds something shaped like a vault key, in whatever skin and whether or not its checksum holds. */
 export const mentionsVaultKey = (text: string): boolean => /vault_(?:live|test)_/.test(text)
 
+/** Keys whose digest is kept: some 200 bytes each. */
+const KEPT_MAX = 4_096
+
 /**
  * Turns vault keys into the digests they are stored and found by: HMAC-SHA-256, 43 base64url characters. A fast
  * hash is right here, because the keys carry 256 random bits; the pepper keeps a stolen table useless for tests.
  */
 export class KeyDigest {
-  readonly #pepper: KeyObject
+  readonly #pepper: crypto.KeyObject
+  /** By the key's own hash, so that no key is kept: the same few come with every call. */
+  readonly #kept = new Map<string, string>()
 
   constructor(pepper: Buffer) {
     if (pepper.length < 32) throw new RangeError('the pepper of vault keys must have at least 32 bytes')
     // A KeyObject is prepared once, where a Buffer would be imported again for every request.
-    this.#pepper = createSecretKey(pepper)
+    this.#pepper = crypto.createSecretKey(pepper)
   }
 
   of(key: string): string {
-    return createHmac('sha256', this.#pepper).update(key).digest('base64url')
+    const name = crypto.hash('sha256', key, 'binary')
+    const kept = this.#kept.get(name)
+    if (kept !== undefined) return kept
+    const digest = crypto.createHmac('sha256', this.#pepper).update(key).digest('base64url')
+    if (this.#kept.size >= KEPT_MAX) this.#kept.clear()
+    this.#kept.set(name, digest)
+    return digest
   }
 }
 
@@ -96,7 +106,7 @@ export class KeyDigest {
 export function sameDigest(a: string, b: string): boolean {
   const left = Buffer.from(a)
   const right = Buffer.from(b)
-  return left.length === right.length && timingSafeEqual(left, right)
+  return left.length === right.length && crypto.timingSafeEqual(left, right)
 }
 
 function checksum(body: string): string {

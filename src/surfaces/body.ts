@@ -13,23 +13,19 @@ export function readBody(
   limit: number,
   together: (work: () => void) => void,
 ): Promise<Buffer | Fault> {
-  const tooLarge: Fault = {
-    code: 'body_too_large',
-    message: `The body is larger than the ${limit} bytes this operation may have. Do not retry.`,
-  }
   const declared = headers.get('content-length')
   if (declared === undefined && !headers.has('transfer-encoding')) return Promise.resolve(NOTHING)
-  if (declared !== undefined && Number(declared) > limit) return Promise.resolve(tooLarge)
+  if (declared !== undefined && Number(declared) > limit) return Promise.resolve(tooLarge(limit))
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let bytes = 0
     incoming.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > limit) resolve(tooLarge)
+      if (bytes > limit) resolve(tooLarge(limit))
       else chunks.push(chunk)
     })
     let ended = false
-    incoming.once('end', () => {
+    incoming.on('end', () => {
       ended = true
       together(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
     })
@@ -38,9 +34,14 @@ export function readBody(
       if (!ended) resolve({ code: 'request_malformed', message: 'The body did not arrive whole.' })
     }
     if (incoming.destroyed) broken()
-    incoming.once('close', broken)
-    incoming.once('error', broken)
+    incoming.on('close', broken)
+    incoming.on('error', broken)
   })
 }
+
+const tooLarge = (limit: number): Fault => ({
+  code: 'body_too_large',
+  message: `The body is larger than the ${limit} bytes this operation may have. Do not retry.`,
+})
 
 const NOTHING = Buffer.alloc(0)

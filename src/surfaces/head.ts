@@ -9,8 +9,7 @@ type Headers = ReadonlyMap<string, string>
 /** Credentials of an Authorization header; null when absent or not readable. */
 export function readAuthorization(header: string | undefined): Authorization | null {
   if (header === undefined) return null
-  const bearer = /^bearer ([\x21-\x7e]+)$/i.exec(header)
-  if (bearer) return { scheme: 'bearer', token: bearer[1]! }
+  if (/^bearer [\x21-\x7e]+$/i.test(header)) return { scheme: 'bearer', token: header.slice('bearer '.length) }
   const basic = /^basic ([A-Za-z0-9+/]+={0,2})$/i.exec(header)
   if (!basic) return null
   const text = Buffer.from(basic[1]!, 'base64').toString('latin1')
@@ -33,7 +32,8 @@ export function labelsIn(headers: Headers, pathRun: string | null): Exchange['la
   const header = headers.get('x-agent-run-id')
   if (header !== undefined) labels.push({ source: 'header', run: header })
   // W3C Trace Context, version 00; a malformed one is ignored, as the recommendation says.
-  const trace = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(headers.get('traceparent') ?? '')
+  const traceparent = headers.get('traceparent')
+  const trace = traceparent === undefined ? null : /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent)
   if (trace && !/^0+$/.test(trace[1]!)) labels.push({ source: 'traceparent', run: trace[1]! })
   return labels
 }

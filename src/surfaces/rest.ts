@@ -49,7 +49,18 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   let draining = false
   const queue = new Together()
   const together = (work: () => void): void => queue.run(work, inFlight)
-  const answering = new WeakMap<Socket, IncomingMessage>()
+  // One place a connection, emptied and filled again: taking an entry out of a weak map and putting it back costs ten times that.
+  const answering = new WeakMap<Socket, { request: IncomingMessage | null }>()
+  const begun = (incoming: IncomingMessage): void => {
+    inFlight++
+    const place = answering.get(incoming.socket)
+    if (place === undefined) answering.set(incoming.socket, { request: incoming })
+    else place.request = incoming
+  }
+  const ended = (incoming: IncomingMessage): void => {
+    inFlight--
+    answering.get(incoming.socket)!.request = null
+  }
   const serve = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
@@ -57,21 +68,29 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
     rest: string,
     pathRun: string | null,
   ): void => {
-    inFlight++
-    answering.set(incoming.socket, incoming)
+    begun(incoming)
     const vendor = named.prefix ?? named.host
     const places = vendor !== null && isConfigured(vendor, engine) ? engine.credentials.places(vendor) : null
     const exchange = new RestExchange(incoming, named, rest, pathRun, together, places)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
-    const under = full === null ? govern(exchange, engine) : Promise.resolve(overloaded(full, exchange, engine))
-    under
-      .catch((cause: unknown) => internalFault(cause, exchange, engine))
-      .then((answer) => write(outgoing, answer))
-      .finally(() => {
-        inFlight--
-        answering.delete(incoming.socket)
-      })
+    void answerTo(exchange, full, incoming, outgoing)
+  }
+  const answerTo = async (
+    exchange: Exchange,
+    full: string | null,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+  ): Promise<void> => {
+    let answer: Answer
+    try {
+      answer = full === null ? await govern(exchange, engine) : overloaded(full, exchange, engine)
+    } catch (cause) {
+      answer = internalFault(cause, exchange, engine)
+    } finally {
+      ended(incoming)
+    }
+    write(outgoing, answer)
   }
 
   // Loaded when the first client speaks it: its library takes memory that nobody else need have.
@@ -79,8 +98,7 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   const mcp = (): Promise<McpListener> =>
     (speaking ??= import('./mcp/listener.js').then(({ mcpListener }) => mcpListener(engine)))
   const serveMcp = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    inFlight++
-    answering.set(incoming.socket, incoming)
+    begun(incoming)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
     const answered = mcp().then((listener) => listener.handle(incoming, outgoing, full))
@@ -90,34 +108,23 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
         engine.log('error', 'mcp_fault', { message: (cause as Error).message })
         outgoing.destroy()
       })
-      .finally(() => {
-        inFlight--
-        answering.delete(incoming.socket)
-      })
+      .finally(() => ended(incoming))
   }
 
   const webhooks = new WebhookListener(settle === undefined ? engine : { ...engine, settle })
   const serveWebhook = (vendor: string, incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    inFlight++
-    answering.set(incoming.socket, incoming)
+    begun(incoming)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
-    void webhooks.handle(vendor, incoming, outgoing, full).finally(() => {
-      inFlight--
-      answering.delete(incoming.socket)
-    })
+    void webhooks.handle(vendor, incoming, outgoing, full).finally(() => ended(incoming))
   }
 
   const tokens = new TokenListener(engine)
   const serveTokens = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    inFlight++
-    answering.set(incoming.socket, incoming)
+    begun(incoming)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
-    void tokens.handle(incoming, outgoing, full).finally(() => {
-      inFlight--
-      answering.delete(incoming.socket)
-    })
+    void tokens.handle(incoming, outgoing, full).finally(() => ended(incoming))
   }
 
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
@@ -137,26 +144,17 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   for (const name of names) {
     const none = { prefix: name, host: null, root: null }
     byPrefix.all(`/${name}/*`, (c) => {
-      const target = c.req.raw.url
-      serve(
-        c.env.incoming,
-        c.env.outgoing,
-        withHost(none, c.env.incoming, hosts, engine),
-        target.slice(name.length + 1),
-        null,
-      )
+      const { incoming, outgoing } = c.env
+      const target = incoming.url!
+      serve(incoming, outgoing, withHost(none, incoming, hosts, engine), target.slice(name.length + 1), null)
       return SENT
     })
     byPrefix.all(`/run/:run/${name}/*`, (c) => {
-      const target = c.req.raw.url
+      const { incoming, outgoing } = c.env
+      const target = incoming.url!
       const runEnds = target.indexOf('/', 5)
-      serve(
-        c.env.incoming,
-        c.env.outgoing,
-        withHost(none, c.env.incoming, hosts, engine),
-        target.slice(runEnds + 1 + name.length),
-        target.slice(5, runEnds),
-      )
+      const rest = target.slice(runEnds + 1 + name.length)
+      serve(incoming, outgoing, withHost(none, incoming, hosts, engine), rest, target.slice(5, runEnds))
       return SENT
     })
   }
@@ -164,7 +162,7 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   const byRoot = routes()
   byRoot.all('*', (c) => {
     const { incoming, outgoing } = c.env
-    const target = c.req.raw.url
+    const target = incoming.url ?? ''
     // A host of the vendor's own says all: `/v2/…` is Stripe's at our root, and verify.twilio.com's at its own.
     const exact = hosts.has(headerOf(incoming.rawHeaders, 'host')?.toLowerCase() ?? '')
     const { host } = withHost(NOBODY, incoming, hosts, engine)
@@ -183,7 +181,7 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
       draining = true
       void speaking?.then((listener) => listener.drain())
     },
-    busy: (socket) => answering.get(socket)?.complete === true,
+    busy: (socket) => answering.get(socket)?.request?.complete === true,
     handle: (incoming, outgoing) => {
       // Routing needs the target and nothing else; a Request object would cost more than the route.
       const url = incoming.url ?? ''
@@ -345,9 +343,9 @@ export class RestExchange implements Exchange {
 
   /** A client that was led here below HTTP says the product by its Host header. */
   #underHost(vendor: Vendor): string {
+    if (vendor.productByHost !== true) return this.#path
     const host = this.#headers.get('host')?.toLowerCase() ?? ''
-    const product = vendor.productByHost === true && host !== vendor.hosts[0] && vendor.hosts.includes(host)
-    return product ? host + this.#path : this.#path
+    return host !== vendor.hosts[0] && vendor.hosts.includes(host) ? host + this.#path : this.#path
   }
 
   header(name: string): string | undefined {
@@ -409,6 +407,7 @@ function frameFault(headers: ReadonlyMap<string, string>): Fault | null {
 const MEDIA = { form: 'application/x-www-form-urlencoded', json: 'application/json' } as const
 
 function mediaTypeFault(header: string | undefined, expected: 'form' | 'json'): Fault | null {
+  if (header === MEDIA[expected]) return null
   const [type, ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase())
   if (
     type === MEDIA[expected] &&
@@ -428,8 +427,11 @@ function write(outgoing: ServerResponse, answer: Answer): void {
   if (outgoing.destroyed || outgoing.headersSent) return
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
   outgoing.writeHead(answer.status, [...answer.headers, 'content-length', String(body.length)])
-  outgoing.end(body)
+  // As a text of as many characters, head and body go out in one write; Node writes a Buffer beside its head.
+  if (body.length <= ONE_WRITE_BYTES_MAX) outgoing.end(body.toString('latin1'), 'latin1')
+  else outgoing.end(body)
 }
+const ONE_WRITE_BYTES_MAX = 16 * 1024
 
 function notFound(outgoing: ServerResponse): void {
   outgoing.writeHead(404, ['content-type', 'text/plain; charset=utf-8'])

@@ -9,6 +9,7 @@ export interface ParseFault {
 const PAIRS_MAX = 1000
 const DEPTH_MAX = 8
 const SEGMENT_CHARS_MAX = 100
+const PLAIN_CHARS_MAX = 4096
 const NAME = /^[A-Za-z_][A-Za-z0-9_.<>-]*$/
 const FORBIDDEN = new Set(['__proto__', 'prototype', 'constructor'])
 /** Printable ASCII that encoders leave as it is. A raw space, `;`, `"` or anything beyond ASCII is read differently by different parsers. */
@@ -22,6 +23,8 @@ const RAW = /^[A-Za-z0-9_.~!$'()*,:@/?=\[\]+%<>-]*$/
  */
 export function parseForm(text: string, repeats: readonly string[] = []): Form | ParseFault {
   if (text === '') return EMPTY
+  // Where nothing is escaped every name and value is what it says, and written again it is the same text.
+  const plain = text.length <= PLAIN_CHARS_MAX && PLAIN.test(text)
   const pairs: [string, string][] = []
   const kinds = new Map<string, Kind>()
   let start = 0
@@ -32,10 +35,11 @@ export function parseForm(text: string, repeats: readonly string[] = []): Form |
     if (pairs.length === PAIRS_MAX) return malformed(`More than ${PAIRS_MAX} parameters.`)
     const equals = text.indexOf('=', start)
     if (equals < 0 || equals >= end) return malformed(`The parameter «${show(text.slice(start, end))}» has no «=».`)
-    const name = decode(text.slice(start, equals))
-    if (name === null)
-      return malformed(`The name «${show(text.slice(start, equals))}» is not valid percent-encoded UTF-8.`)
-    const value = decode(text.slice(equals + 1, end))
+    const rawName = text.slice(start, equals)
+    const name = plain ? rawName : decode(rawName)
+    if (name === null) return malformed(`The name «${show(rawName)}» is not valid percent-encoded UTF-8.`)
+    const rawValue = text.slice(equals + 1, end)
+    const value = plain ? rawValue : decode(rawValue)
     if (value === null) return malformed(`The value of «${show(name)}» is not valid percent-encoded UTF-8.`)
     const fault =
       name.includes('[') || name.includes(']') ? placeBracketed(name, kinds) : placePlain(name, kinds, repeats)
@@ -43,7 +47,7 @@ export function parseForm(text: string, repeats: readonly string[] = []): Form |
     pairs.push([name, value])
     start = end + 1
   }
-  return new Form(pairs)
+  return new Form(pairs, plain ? text : null)
 }
 
 type Kind = 'scalar' | 'map' | 'list' | 'append'
@@ -131,9 +135,13 @@ const show = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}
 export class Form implements Params {
   readonly #pairs: readonly (readonly [string, string])[]
   #scalars: Map<string, string> | null = null
+  #names: readonly string[] | null = null
+  #text: string | null
 
-  constructor(pairs: readonly (readonly [string, string])[]) {
+  /** @param text the canonical text, where it is known already */
+  constructor(pairs: readonly (readonly [string, string])[], text: string | null = null) {
     this.#pairs = pairs
+    this.#text = text
   }
 
   get(name: string): string | undefined {
@@ -147,9 +155,11 @@ export class Form implements Params {
   all(name: string): readonly string[] {
     const indexed: [number, string][] = []
     const plain: string[] = []
+    const list = `${name}[`
+    const appended = `${name}[]`
     for (const [key, value] of this.#pairs) {
-      if (key === name || key === `${name}[]`) plain.push(value)
-      else if (key.startsWith(`${name}[`)) {
+      if (key === name || key === appended) plain.push(value)
+      else if (key.startsWith(list)) {
         const index = /^\[([0-9]+)\]$/.exec(key.slice(name.length))
         if (index) indexed.push([Number(index[1]), value])
       }
@@ -158,16 +168,18 @@ export class Form implements Params {
   }
 
   names(): readonly string[] {
+    if (this.#names !== null) return this.#names
     const seen = new Set<string>()
     for (const [key] of this.#pairs) {
       const bracket = key.indexOf('[')
       seen.add(bracket < 0 ? key : key.slice(0, bracket))
     }
-    return [...seen]
+    return (this.#names = [...seen])
   }
 
   has(name: string): boolean {
-    return this.#pairs.some(([key]) => key === name || key.startsWith(`${name}[`))
+    const inside = `${name}[`
+    return this.#pairs.some(([key]) => key === name || key.startsWith(inside))
   }
 
   list(name: string): readonly Params[] {
@@ -206,17 +218,20 @@ export class Form implements Params {
 
   /** The canonical text: what was understood and nothing else. Brackets in names stay as they are, as vendors' own SDKs send them. */
   serialise(): string {
+    if (this.#text !== null) return this.#text
     let out = ''
     for (const [key, value] of this.#pairs) {
       if (out !== '') out += '&'
       out += encodeName(key) + '=' + encodeValue(value)
     }
-    return out
+    return (this.#text = out)
   }
 }
 
 export const EMPTY = new Form([])
 
+/** Pairs of which neither part needs escaping. */
+const PLAIN = /^[A-Za-z0-9_.~\[\]-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~\[\]-]+=[A-Za-z0-9_.~-]*)*$/
 const SAFE = /^[A-Za-z0-9_.~-]*$/
 const SAFE_NAME = /^[A-Za-z0-9_.~\[\]-]*$/
 const encodeValue = (value: string): string => (SAFE.test(value) ? value : encodeURIComponent(value))

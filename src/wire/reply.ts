@@ -10,41 +10,65 @@ export interface Rewriting {
 
 const DEPTH_MAX = 64
 
+/** Reads a body as JSON the first time it is asked, for all who ask. Undefined where it is none. */
+export function reader(body: Buffer): () => Json | undefined {
+  let value: Json | undefined
+  let isRead = false
+  return () => {
+    if (!isRead) value = parsed(body)
+    isRead = true
+    return value
+  }
+}
+
+function parsed(body: Buffer): Json | undefined {
+  try {
+    return JSON.parse(body.toString('utf8')) as Json
+  } catch {
+    return undefined // A vendor may answer anything.
+  }
+}
+
 /**
  * The body as the agent may see it; the same buffer when nothing had to change. Null when fields must be taken out
  * and the body is not JSON in which they could be found.
+ *
+ * @param read gives the body as JSON, which is changed where it stands: to be asked by nobody after this
  */
-export function rewritten(body: Buffer, { drop, leadTo }: Rewriting): Buffer | null {
+export function rewritten(body: Buffer, { drop, leadTo }: Rewriting, read = reader(body)): Buffer | null {
   if (body.length === 0 || (drop.size === 0 && (leadTo === null || !body.includes('://')))) return body
-  let value: Json
-  try {
-    value = JSON.parse(body.toString('utf8')) as Json
-  } catch {
-    return drop.size === 0 ? body : null
-  }
+  const value = read()
+  if (value === undefined) return drop.size === 0 ? body : null
   let changed = false
-  const walk = (at: Json, depth: number): Json => {
-    if (typeof at === 'string') {
-      const link = leadTo === null ? at : linkBack(at, leadTo)
-      if (link !== at) changed = true
-      return link
-    }
+  const put = <Place extends string | number>(
+    holder: Record<Place, Json | undefined>,
+    place: Place,
+    next: Json | undefined,
+  ): void => {
+    if (holder[place] === next) return
+    holder[place] = next
+    changed = true
+  }
+  const walk = (at: Json | undefined, depth: number): Json | undefined => {
+    if (typeof at === 'string') return leadTo === null ? at : linkBack(at, leadTo)
     if (typeof at !== 'object' || at === null) return at
     // Deeper than any vendor answers: what cannot be searched is not passed on.
-    if (depth === DEPTH_MAX) {
-      changed = true
-      return null
+    if (depth === DEPTH_MAX) return null
+    if (Array.isArray(at)) {
+      const list = at as Json[]
+      for (let place = 0; place < list.length; place++) put(list, place, walk(list[place], depth + 1))
+      return at
     }
-    if (Array.isArray(at)) return (at as readonly Json[]).map((each) => walk(each, depth + 1))
-    const kept: [string, Json][] = []
-    for (const [name, inner] of Object.entries(at)) {
-      if (drop.has(name) && !isOwnPath(inner)) changed = true
-      else kept.push([name, walk(inner!, depth + 1)])
+    const fields = at as Record<string, Json | undefined>
+    for (const name of Object.keys(fields)) {
+      const inner = fields[name]
+      // A field that is undefined is left out when they are written.
+      put(fields, name, drop.has(name) && !isOwnPath(inner) ? undefined : walk(inner, depth + 1))
     }
-    return Object.fromEntries(kept)
+    return at
   }
   const clean = walk(value, 0)
-  return changed ? Buffer.from(JSON.stringify(clean)) : body
+  return changed || clean !== value ? Buffer.from(JSON.stringify(clean)) : body
 }
 
 /** A path without a host reveals nothing: Stripe's lists name themselves by one, and SDKs turn pages by it. */

@@ -4,6 +4,8 @@ const REDACTED = Buffer.from('[redacted]')
 export class Scrubber {
   readonly #needles: Buffer[] = []
   readonly #forms: string[] = []
+  /** The bytes of each needle as a text of as many characters. */
+  readonly #bytes: string[] = []
 
   /** @param secrets texts that must never reach an agent */
   constructor(secrets: readonly string[]) {
@@ -18,11 +20,16 @@ export class Scrubber {
     for (const digits of [hex, hex.toUpperCase()]) forms.add(digits).add(digits.replace(/../g, '%$&'))
     for (const form of base64Forms(secret)) forms.add(form).add(form.replaceAll('+', '-').replaceAll('/', '_'))
     this.#forms.push(...forms)
-    this.#needles.push(...[...forms].map((form) => Buffer.from(form)))
+    const needles = [...forms].map((form) => Buffer.from(form))
+    this.#needles.push(...needles)
+    this.#bytes.push(...needles.map((needle) => needle.toString('latin1')))
   }
 
   /** The same buffer when nothing was found. */
   body(body: Buffer): Buffer {
+    // A text is searched in two thirds of the time; what is found is found again among the bytes.
+    const text = body.toString('latin1')
+    if (!this.#bytes.some((bytes) => text.includes(bytes))) return body
     let clean = body
     for (const needle of this.#needles) {
       let at = clean.indexOf(needle)

@@ -8,13 +8,9 @@
  * currency that is missing is unknown, not two-decimal: an exponent guessed too high would count a hundredth of the
  * money.
  */
-export function exponentOf(currency: string): number | null {
-  if (ZERO_DECIMAL.has(currency)) return 0
-  if (THREE_DECIMAL.has(currency)) return 3
-  return TWO_DECIMAL.has(currency) ? 2 : null
-}
+export const exponentOf = (currency: string): number | null => EXPONENTS.get(currency) ?? null
 
-const codes = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
+const codes = (text: string): readonly string[] => text.trim().split(/\s+/)
 
 const ZERO_DECIMAL = codes('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf')
 
@@ -27,3 +23,9 @@ const TWO_DECIMAL = codes(`
   pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sll sos srd std szl thb tjs top try ttd twd tzs uah ugx
   uyu uzs wst xcd yer zar zmw
 `)
+
+const EXPONENTS: ReadonlyMap<string, number> = new Map([
+  ...TWO_DECIMAL.map((code) => [code, 2] as const),
+  ...THREE_DECIMAL.map((code) => [code, 3] as const),
+  ...ZERO_DECIMAL.map((code) => [code, 0] as const),
+])

@@ -16,7 +16,8 @@ export function fault(params: Params, signed: readonly string[] = [], maps: read
   for (const [name, value] of params.entries()) {
     const path = segments(name)
     if (DESCRIPTIVE.has(path[0]!)) continue
-    for (const [depth, segment] of path.entries()) {
+    for (let depth = 0; depth < path.length; depth++) {
+      const segment = path[depth]!
       if (segment === 'metadata') break
       if (depth < path.length - 1) {
         if (isScalar(segment, depth, path[depth + 1]!) && !(depth === 0 && maps.includes(segment))) {

@@ -1,5 +1,13 @@
 import { statusOf } from '../../src/contracts/call.js'
-import type { Authorization, Presented, Question, TakeBack, Vendor } from '../../src/contracts/vendor.js'
+import type {
+  Authorization,
+  Json,
+  JsonObject,
+  Presented,
+  Question,
+  TakeBack,
+  Vendor,
+} from '../../src/contracts/vendor.js'
 import { segments, shown } from './grammar.js'
 import { namedAccounts } from './operation.js'
 import { hostedOperations, hostedTools, MCP_HOST } from './hosted.js'
@@ -12,7 +20,6 @@ import { leastKey } from './permissions.js'
 import { records } from './records.js'
 import { reversal } from './reversal.js'
 import { API_VERSION } from './sources.js'
-import { text } from './replies.js'
 
 /** The same day's version with everything that is in preview; its defaults are the same. */
 const PREVIEW_VERSION = '2026-10-28.preview'
@@ -80,43 +87,55 @@ const NOTHING_HAPPENED: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 
 /** Stripe's SDKs present the key as a bearer token, curl users as the user name of Basic. */
 function present(auth: Authorization): Presented | null {
   const shown = auth.scheme === 'bearer' ? auth.token : auth.user
-  const skinned = /^(?:rk|sk)_(vault_(?:live|test)_.+)$/s.exec(shown)
-  if (skinned) return { kind: 'vault', key: skinned[1]! }
+  if (/^(?:rk|sk)_vault_(?:live|test)_./s.test(shown)) return { kind: 'vault', key: shown.slice('rk_'.length) }
   if (auth.scheme === 'basic' && /^vault_(live|test)_./s.test(shown)) return { kind: 'vault', key: shown }
   return /^(sk|rk)_(live|test|org)_/.test(shown) ? { kind: 'real' } : null
 }
 
 /** Stripe.js puts these beside a form to stand for the key, the account and the version; nothing else has them. */
-const STAND_INS = ['key', '_stripe_account', '_stripe_version', '_stripe_context', '_method'] as const
+const STAND_INS: readonly string[] = ['key', '_stripe_account', '_stripe_version', '_stripe_context', '_method']
 
 /** Which accounts a call acts on, what a JSON body sends to whom, and what no call may ask to see. */
 function common(question: Question): ReturnType<NonNullable<Vendor['common']>> {
-  const accounts = [...new Set([...namedAccounts(question), ...accountsIn(question)])]
+  const named = [...namedAccounts(question), ...accountsIn(question)]
+  const accounts = named.length < 2 ? named : [...new Set(named)]
   const urls = urlsIn(question.json)
-  const standIn = STAND_INS.find((name) => question.params.has(name) || name in bodyOf(question))
-  const secret = secretAsked(question)
-  const message =
-    standIn !== undefined
-      ? `The parameter ${standIn} would change the key, account or version of the call. Do not retry.`
-      : secret !== null
-        ? `${secret} would show a secret in the reply, which no call through spendgate does. Leave it out.`
-        : null
+  const message = refusedIn(question)
+  // The same object for most calls, which name neither and ask for nothing of the kind.
+  if (accounts.length === 0 && urls.length === 0 && message === null) return NOTHING
   return {
     subjects: { ...(accounts.length > 0 && { accounts }), ...(urls.length > 0 && { urls }) },
     ...(message !== null && { refuse: { code: 'request_malformed', message } }),
   }
 }
 
+const NOTHING = { subjects: {} } as const
+
+/** Why what a call names beside its operation's own parameters cannot go out; null when it can. */
+function refusedIn(question: Question): string | null {
+  const standIn = standInOf(question)
+  if (standIn !== undefined)
+    return `The parameter ${standIn} would change the key, account or version of the call. Do not retry.`
+  const secret = secretAsked(question)
+  return secret && `${secret} would show a secret in the reply, which no call through spendgate does. Leave it out.`
+}
+
+function standInOf({ params, json }: Question): string | undefined {
+  const names = params.names()
+  if (json === undefined) return STAND_INS.find((name) => names.includes(name))
+  const body = bodyOf({ json })
+  return STAND_INS.find((name) => names.includes(name) || name in body)
+}
+
 /** A connected account in the path or among the parameters. A bank account that was linked (`fca_…`) goes by the same name. */
 function accountsIn({ path, params, json }: Question): readonly string[] {
-  const body = bodyOf({ json })
-  const named = [
-    params.get('account'),
-    params.get('account_holder[account]'),
-    textAt(body, 'account'),
-    textAt(body, 'account_details.account'),
-  ]
-  return [path.account, ...named.filter((id) => !id?.startsWith('fca_'))].flatMap((id) => text(id) ?? [])
+  const named = [params.get('account'), params.get('account_holder[account]')]
+  if (json !== undefined) {
+    const body = bodyOf({ json })
+    named.push(textAt(body, 'account') ?? undefined, textAt(body, 'account_details.account') ?? undefined)
+  }
+  const accounts = named.filter((id) => id !== undefined && id !== '' && !id.startsWith('fca_')) as string[]
+  return path.account ? [path.account, ...accounts] : accounts
 }
 
 /** Fields that only `expand` (/v1) or `include` (/v2) puts into a reply, and that nobody may have who is watched. */
@@ -131,21 +150,31 @@ const NEVER_SHOWN: ReadonlySet<string> = new Set([
 ])
 
 function secretAsked({ params, json }: Question): string | null {
-  const body = bodyOf({ json })
-  const listed = ['expand', 'include'].flatMap((name) => {
+  const asking = params.entries().filter(([name]) => asks(name))
+  return firstSecret(asking) ?? (json === undefined ? null : firstSecret(listedIn(bodyOf({ json }))))
+}
+
+function asks(name: string): boolean {
+  const first = segments(name)[0]
+  return first === 'expand' || first === 'include'
+}
+
+const listedIn = (body: JsonObject): (readonly [string, Json | undefined])[] =>
+  ['expand', 'include'].flatMap((name) => {
     const values = body[name]
-    return (Array.isArray(values) ? values : [values]).map((value) => [name, value] as const)
+    return (Array.isArray(values) ? (values as readonly Json[]) : [values]).map((value) => [name, value] as const)
   })
-  for (const [name, value] of [...params.entries(), ...listed]) {
-    const asks = segments(name)[0]
-    if ((asks !== 'expand' && asks !== 'include') || typeof value !== 'string') continue
+
+function firstSecret(asking: readonly (readonly [string, Json | undefined])[]): string | null {
+  for (const [name, value] of asking) {
+    if (typeof value !== 'string') continue
     if (
       value
         .toLowerCase()
         .split(/[^a-z0-9_]+/)
         .some((field) => NEVER_SHOWN.has(field))
     )
-      return `${asks} ${shown(value)}`
+      return `${segments(name)[0]!} ${shown(value)}`
   }
   return null
 }

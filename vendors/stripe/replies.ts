@@ -7,7 +7,7 @@ export const text = (value: Json | undefined): string | null =>
 
 /** A whole number of minor units as decimal text, possibly negative. */
 export function integer(value: Json | undefined): string | null {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value).toString() : null
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null
   return typeof value === 'string' && /^-?(0|[1-9][0-9]{0,15})$/.test(value) ? value : null
 }
 

@@ -11,20 +11,31 @@ interface Found {
 }
 
 /** Subjects of a mutating call: what was found, and every destination and URL among the parameters. */
-export function subjects(question: Question, found: Found): Subjects {
-  const beneficiaries = distinct([...named(question, isDestination), ...(found.beneficiaries ?? [])])
-  const urls = distinct(named(question, isUrl))
-  const currencies = distinct(found.currencies ?? [])
-  return {
-    ...(found.customers !== undefined && { customers: found.customers }),
-    ...(beneficiaries.length > 0 && { beneficiaries }),
-    ...(urls.length > 0 && { urls }),
-    ...(currencies.length > 0 && { currencies }),
+export function subjects({ params }: Question, found: Found): Subjects {
+  const destinations: (string | null | undefined)[] = []
+  const addresses: string[] = []
+  for (const [name, value] of params.entries()) {
+    const path = segments(name)
+    if (value === '' || path.includes('metadata')) continue
+    if (isDestination(path)) destinations.push(value)
+    if (isUrl(path)) addresses.push(value)
   }
+  if (found.beneficiaries !== undefined) destinations.push(...found.beneficiaries)
+  // Made up step by step: on each call of money, and a spread that may hold nothing costs more than all the rest.
+  const subjects: { -readonly [kind in keyof Subjects]: Subjects[kind] } = {}
+  if (found.customers !== undefined) subjects.customers = found.customers
+  const beneficiaries = distinct(destinations)
+  if (beneficiaries.length > 0) subjects.beneficiaries = beneficiaries
+  const urls = distinct(addresses)
+  if (urls.length > 0) subjects.urls = urls
+  const currencies = found.currencies === undefined ? [] : distinct(found.currencies)
+  if (currencies.length > 0) subjects.currencies = currencies
+  return subjects
 }
 
 /** One list of customers; null as soon as one of them is unknown. */
 export function owners(...ids: readonly (string | null | undefined)[]): readonly string[] | null {
+  if (ids.length === 1) return ids[0] ? [ids[0]] : null
   const known = distinct(ids)
   return known.length === new Set(ids.map((id) => id || null)).size ? known : null
 }
@@ -44,13 +55,6 @@ export function beneficiariesOf(found: JsonObject): readonly (string | null)[] {
   ]
 }
 
-function named(question: Question, matches: (path: readonly string[]) => boolean): string[] {
-  return question.params.entries().flatMap(([name, value]) => {
-    const path = segments(name)
-    return value !== '' && !path.includes('metadata') && matches(path) ? [value] : []
-  })
-}
-
 function isDestination(path: readonly string[]): boolean {
   const last = path.at(-1)!
   if (last === 'destination' || last === 'on_behalf_of') return true
@@ -61,6 +65,7 @@ function isDestination(path: readonly string[]): boolean {
 const isUrl = (path: readonly string[]): boolean =>
   isUrlName(path.at(-1)!) || (path.at(-2) === 'images' && /^\d*$/.test(path.at(-1)!))
 
-export const distinct = (values: readonly (string | null | undefined)[]): string[] => [
-  ...new Set(values.filter((value): value is string => Boolean(value))),
-]
+export function distinct(values: readonly (string | null | undefined)[]): string[] {
+  if (values.length < 2) return values[0] ? [values[0]] : []
+  return [...new Set(values.filter((value): value is string => Boolean(value)))]
+}

@@ -18,9 +18,9 @@ export const billingV2: readonly Operation[] = [
       effect: 'future_spend',
       accepts: 'event_name identifier payload timestamp',
       explain: ({ json }) => ({
-        ...costs(USAGE),
         direction: 'in',
         subjects: { customers: owners(text(object(object(json)?.payload)?.stripe_customer_id)) },
+        ...costs(USAGE),
       }),
     }),
     operation({
@@ -29,9 +29,9 @@ export const billingV2: readonly Operation[] = [
       effect: 'future_spend',
       accepts: 'cancel event_name type',
       explain: () => ({
-        ...costs('What the cancelled usage would have been billed at is unknown.'),
         direction: 'out',
         subjects: { customers: null },
+        ...costs('What the cancelled usage would have been billed at is unknown.'),
       }),
     }),
     operation({
@@ -40,7 +40,7 @@ export const billingV2: readonly Operation[] = [
       effect: 'future_spend',
       host: 'meter-events.stripe.com',
       accepts: 'events',
-      explain: () => ({ ...costs(USAGE), direction: 'in', subjects: { customers: null } }),
+      explain: () => ({ direction: 'in', subjects: { customers: null }, ...costs(USAGE) }),
     }),
     operation({
       id: 'v2.billing.meter_event_session.create',

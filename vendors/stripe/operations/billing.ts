@@ -67,9 +67,9 @@ export const billing: readonly Operation[] = product({ source: SDK, reveals: SEC
     accepts: 'event_name identifier payload timestamp',
     // A meter may map customers by a payload key of its own; then the customer stays unknown.
     explain: (question) => ({
-      ...costs(USAGE),
       direction: 'in',
       subjects: subjects(question, { customers: owners(question.params.get('payload[stripe_customer_id]')) }),
+      ...costs(USAGE),
     }),
   }),
   operation({
@@ -78,9 +78,9 @@ export const billing: readonly Operation[] = product({ source: SDK, reveals: SEC
     effect: 'future_spend',
     accepts: 'cancel event_name type',
     explain: (question) => ({
-      ...costs('What the cancelled usage would have been billed at is unknown.'),
       direction: 'out',
       subjects: subjects(question, { customers: null }),
+      ...costs('What the cancelled usage would have been billed at is unknown.'),
     }),
   }),
   ...rows(
@@ -155,7 +155,7 @@ export const billing: readonly Operation[] = product({ source: SDK, reveals: SEC
       const { params } = question
       const upgrades = params.has('flow_data[subscription_update_confirm]')
       return {
-        ...(upgrades ? { ...costs(UPGRADE), effects: ['future_spend'] as const } : { quote: FREE }),
+        ...(upgrades ? { effects: ['future_spend'] as const, ...costs(UPGRADE) } : { quote: FREE }),
         subjects: subjects(question, { customers: owners(params.get('customer')) }),
       }
     },
@@ -219,12 +219,12 @@ function grant(question: Question): Explained {
   if (value !== undefined && !/^(0|[1-9][0-9]{0,11})$/.test(value)) {
     const message =
       'amount[monetary][value] is not a plain integer. Send whole minor units in digits only. Do not retry.'
-    return { ...costs(message), subjects: {}, refuse: { code: 'request_malformed', message } }
+    return { subjects: {}, refuse: { code: 'request_malformed', message }, ...costs(message) }
   }
   return {
-    ...costs(priceOf(question, value, currency)),
     direction: 'out',
     subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+    ...costs(priceOf(question, value, currency)),
   }
 }
 
@@ -236,10 +236,10 @@ function extend(question: Question): Explained {
     const monetary = object(object(found.amount)?.monetary)
     const currency = text(monetary?.currency)
     return {
-      ...costs(priceOf(question, integer(monetary?.value), currency), 'ceiling'),
       direction: 'out',
       effects: ['spend'],
       subjects: subjects(question, { customers: owners(customerOf(found)), currencies: [currency] }),
+      ...costs(priceOf(question, integer(monetary?.value), currency), 'ceiling'),
     }
   })
 }

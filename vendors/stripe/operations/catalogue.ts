@@ -51,9 +51,9 @@ export const catalogue: readonly Operation[] = product({ source: SDK, reveals: S
     explain: (question) => {
       if (!question.params.has('currency_options')) return sellsDifferently(question)
       return {
-        ...costs('What links and subscriptions already using this price will cost afterwards cannot be known.'),
         effects: ['future_spend'],
         subjects: subjects(question, {}),
+        ...costs('What links and subscriptions already using this price will cost afterwards cannot be known.'),
       }
     },
   }),
@@ -68,9 +68,9 @@ export const catalogue: readonly Operation[] = product({ source: SDK, reveals: S
     accepts: `amount_off applies_to currency currency_options duration duration_in_months id max_redemptions metadata
       name percent_off redeem_by`,
     explain: (question) => ({
-      ...costs(givenAway(question), 'ceiling'),
       direction: 'out',
       subjects: subjects(question, { currencies: discounts(question).map(([currency]) => currency) }),
+      ...costs(givenAway(question), 'ceiling'),
     }),
   }),
   operation({
@@ -81,10 +81,10 @@ export const catalogue: readonly Operation[] = product({ source: SDK, reveals: S
     explain: (question) => {
       if (!question.params.has('currency_options')) return plainly(question)
       return {
-        ...costs('How often the coupon can still be redeemed in another currency cannot be known. Make a new coupon.'),
         direction: 'out',
         effects: ['future_spend'],
         subjects: subjects(question, { currencies: discounts(question).map(([currency]) => currency) }),
+        ...costs('How often the coupon can still be redeemed in another currency cannot be known. Make a new coupon.'),
       }
     },
   }),
@@ -273,9 +273,9 @@ function published(
   code?: string,
 ): Explanation {
   return {
-    ...costs(amount, 'ceiling'),
     direction: 'out',
     commits: open(redemptions, code),
     subjects: subjects(question, who === undefined ? {} : { customers: who }),
+    ...costs(amount, 'ceiling'),
   }
 }

@@ -20,10 +20,10 @@ export const charges: readonly Operation[] = product({ source: SDK, reveals: SEC
       const { params } = question
       const currency = params.get('currency')
       return {
-        ...costs(priceOf(question, params.get('amount'), currency)),
         direction: 'in',
-        ...(params.get('capture') === 'false' && { commits: open(1n) }),
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+        ...costs(priceOf(question, params.get('amount'), currency)),
+        ...(params.get('capture') === 'false' && { commits: open(1n) }),
       }
     },
     outcome: (reply, question) =>
@@ -63,7 +63,6 @@ export const charges: readonly Operation[] = product({ source: SDK, reveals: SEC
         const total = part === undefined ? integer(charge.amount) : plus(integer(charge.amount_captured) ?? '0', part)
         const currency = text(charge.currency)
         return {
-          ...brings(exposureOf(charge)!, priceOf(question, total, currency)),
           direction: 'in',
           commits: open(1n, exposureOf(charge)!),
           subjects: subjects(question, {
@@ -71,6 +70,7 @@ export const charges: readonly Operation[] = product({ source: SDK, reveals: SEC
             currencies: [currency],
             beneficiaries: [...beneficiariesOf(charge), idIn(charge.destination)],
           }),
+          ...brings(exposureOf(charge)!, priceOf(question, total, currency)),
         }
       }),
     outcome: (reply, question) => {

@@ -42,7 +42,7 @@ export const climate: readonly Operation[] = product({ source: SDK }, [
 /** Either an amount, to which fees may be added, or tons at the product's present price. Without a currency it is the account's. */
 function order(question: Question): Explained {
   const { params } = question
-  const refused = (why: string): Explained => ({ ...costs(why), direction: 'out', subjects: subjects(question, {}) })
+  const refused = (why: string): Explained => ({ direction: 'out', subjects: subjects(question, {}), ...costs(why) })
   if (params.has('amount') === params.has('metric_tons')) return refused('Send either amount or metric_tons.')
   const productId = params.get('product')
   if (!productId) return refused('Without a product the price of a ton is unknown.')
@@ -63,9 +63,9 @@ function priced(question: Question, found: JsonObject, currency: string | null):
   const subtotal = integer(perTon?.amount_subtotal)
   const minor = !total || !subtotal || !(BigInt(subtotal) > 0n) ? null : minorOf(params, total, subtotal)
   return {
-    ...costs(priceOf(question, minor, currency), 'ceiling'),
     direction: 'out',
     subjects: subjects(question, { currencies: [currency] }),
+    ...costs(priceOf(question, minor, currency), 'ceiling'),
   }
 }
 

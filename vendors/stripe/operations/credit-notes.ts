@@ -41,9 +41,9 @@ export const creditNotes: readonly Operation[] = product({ source: SDK, reveals:
     // The customer owes the amount again.
     explain: (question) =>
       find('credit_note', question.path.credit_note!, (note) => ({
-        ...costs(priceOf(question, integer(note.amount), text(note.currency))),
         direction: 'in',
         subjects: subjects(question, { customers: owners(customerOf(note)), currencies: [text(note.currency)] }),
+        ...costs(priceOf(question, integer(note.amount), text(note.currency))),
       })),
   }),
   operation({
@@ -82,9 +82,9 @@ function create(question: Question): Explained {
   )
   if (odd) {
     const message = `${odd[0]} is not a plain integer. Send whole minor units in digits only. Do not retry.`
-    return { ...costs(message), subjects: {}, refuse: { code: 'request_malformed', message } }
+    return { subjects: {}, refuse: { code: 'request_malformed', message }, ...costs(message) }
   }
-  const unknown = (why: string) => ({ ...costs(why), subjects: subjects(question, { customers: null }) })
+  const unknown = (why: string) => ({ subjects: subjects(question, { customers: null }), ...costs(why) })
   if (!params.get('invoice')) return unknown('A credit note without an invoice has no amount.')
   return {
     lookUp: {
@@ -99,9 +99,9 @@ function create(question: Question): Explained {
       const parts = plus(...PARTS.map((name) => params.get(name) ?? '0'))
       const asked = largerMinor(parts, params.get('amount') ?? '0')
       return {
-        ...costs(priceOf(question, largerMinor(shown.replace('-', ''), asked), currency)),
         direction: 'out',
         subjects: subjects(question, { customers: owners(customerOf(note)), currencies: [currency] }),
+        ...costs(priceOf(question, largerMinor(shown.replace('-', ''), asked), currency)),
       }
     },
   }

@@ -83,8 +83,8 @@ function adjustBalance(question: Question): Explanation {
   const amount = params.get('amount')
   const currency = params.get('currency')
   return {
-    ...costs(priceOf(question, amount, currency)),
     direction: amount?.startsWith('-') ? 'out' : 'in',
     subjects: subjects(question, { customers: owners(path.customer), currencies: [currency] }),
+    ...costs(priceOf(question, amount, currency)),
   }
 }

@@ -57,13 +57,13 @@ export const customers: readonly Operation[] = product({ source: SDK, reveals: S
  * customer», November 2026); a new default_source or invoice_settings does not.
  */
 const collects = (question: Question, id: string): Explanation => ({
+  direction: 'in',
+  effects: ['spend', 'future_spend'],
+  subjects: subjects(question, { customers: [id] }),
   ...costs(
     'A new source is charged at once for what subscriptions are past due with. Add the card by POST ' +
       '/v1/customers/{customer}/sources and name it as default_source.',
   ),
-  direction: 'in',
-  effects: ['spend', 'future_spend'],
-  subjects: subjects(question, { customers: [id] }),
 })
 
 const unpaid = (question: Question, who: readonly string[] | null): Explanation => ({
@@ -81,10 +81,10 @@ function setBalance(question: Question, who: readonly string[] | null, customer:
   const old = customer ? integer(customer.balance) : '0'
   const change = old && minus(balance, old)
   const priced = (currency: string | null): Explanation => ({
-    ...costs(priceOf(question, change, currency)),
     direction: change?.startsWith('-') ? 'out' : 'in',
     effects: ['spend'],
     subjects: subjects(question, { customers: who, currencies: [currency] }),
+    ...costs(priceOf(question, change, currency)),
   })
   const currency = text(customer?.currency)
   if (currency) return priced(currency)

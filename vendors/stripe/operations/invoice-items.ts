@@ -198,9 +198,9 @@ const signedTotal = (unit: string, quantity: string): string =>
 
 function pending(question: Question, item: Item, customers: readonly string[] | null): Explanation {
   return {
-    ...costs(item.usd),
     direction: item.minor?.startsWith('-') ? 'out' : 'in',
     subjects: subjects(question, { customers, currencies: [item.currency] }),
+    ...costs(item.usd),
   }
 }
 
@@ -224,9 +224,9 @@ function onInvoice(
       ? priceOf(question, plus(due, added), currency)
       : sum([priceOf(question, due, currency), item.usd])
   return {
-    ...brings(text(invoice.id)!, total, 'ceiling'),
     direction: 'in',
     subjects: subjects(question, { customers, currencies: [currency, item.currency] }),
+    ...brings(text(invoice.id)!, total, 'ceiling'),
   }
 }
 
@@ -250,10 +250,10 @@ function remove(question: Question): Explained {
         const due = integer(found.amount_due)
         const currency = text(found.currency)
         return {
-          ...brings(invoice, priceOf(question, due && plus(due, credit.slice(1)), currency), 'ceiling'),
           direction: 'in',
           effects: ['future_spend'],
           subjects: subjects(question, { customers, currencies: [currency] }),
+          ...brings(invoice, priceOf(question, due && plus(due, credit.slice(1)), currency), 'ceiling'),
         }
       })
     },

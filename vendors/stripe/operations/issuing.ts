@@ -38,9 +38,9 @@ export const issuing: readonly Operation[] = product({ source: SDK, reveals: SEC
         const pending = object(authorization.pending_request)
         const currency = text(pending?.currency)
         return {
-          ...costs(priceOf(question, question.params.get('amount') ?? integer(pending?.amount), currency)),
           direction: 'out',
           subjects: subjects(question, { currencies: [currency] }),
+          ...costs(priceOf(question, question.params.get('amount') ?? integer(pending?.amount), currency)),
         }
       }),
   }),

@@ -87,6 +87,7 @@ export function strangerIn(json: JsonObject, shape: Readonly<Record<string, read
 
 /** Every URL in a body: what stands under a name that takes one, wherever it stands. */
 export function urlsIn(json: Json | undefined): readonly string[] {
+  if (json === undefined) return []
   if (Array.isArray(json)) return (json as readonly Json[]).flatMap(urlsIn)
   return Object.entries(object(json) ?? {}).flatMap(([name, value]) => {
     if (DESCRIPTIVE.has(name)) return []

@@ -21,9 +21,9 @@ export const legacy: readonly Operation[] = product({ source: SPEC_2022, reveals
       const { params } = question
       const currency = params.get('currency')
       return {
-        ...costs(priceOf(question, params.get('amount'), currency)),
         direction: 'in',
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+        ...costs(priceOf(question, params.get('amount'), currency)),
       }
     },
   }),
@@ -41,13 +41,13 @@ export const legacy: readonly Operation[] = product({ source: SPEC_2022, reveals
       const { params } = question
       const lines = ordered(params)
       return totalOf(question, typeof lines === 'string' ? [] : lines, (total, currencies) => ({
-        ...costs(typeof lines === 'string' ? lines : total, 'ceiling'),
         direction: 'in',
         commits: open(1n),
         subjects: subjects(question, {
           customers: owners(params.get('customer')),
           currencies: [params.get('currency'), ...currencies],
         }),
+        ...costs(typeof lines === 'string' ? lines : total, 'ceiling'),
       }))
     },
     outcome: (reply, question, { settle }) => {
@@ -98,9 +98,9 @@ export const legacy: readonly Operation[] = product({ source: SPEC_2022, reveals
       find('order', question.path.order!, (order) => {
         const currency = text(order.currency)
         return {
-          ...costs(priceOf(question, totalOfOrder(order), currency), 'ceiling'),
           direction: 'out',
           subjects: subjects(question, { customers: owners(customerOf(order)), currencies: [currency] }),
+          ...costs(priceOf(question, totalOfOrder(order), currency), 'ceiling'),
         }
       }),
   }),
@@ -166,7 +166,6 @@ function onOrder(question: Question) {
     const named = question.params.get('customer')
     const currency = text(order.currency)
     return {
-      ...brings(id, priceOf(question, atLeast(question.params.get('expected_total'), totalOfOrder(order)), currency)),
       direction: 'in',
       commits: open(1n, id),
       subjects: subjects(question, {
@@ -174,6 +173,7 @@ function onOrder(question: Question) {
         currencies: [currency],
         beneficiaries: beneficiariesOf(order),
       }),
+      ...brings(id, priceOf(question, atLeast(question.params.get('expected_total'), totalOfOrder(order)), currency)),
     }
   })
 }

@@ -244,9 +244,9 @@ function pays(question: Question, direction: 'in' | 'out', beneficiaries: readon
   const amount = amountAt(body, 'amount')
   const named = beneficiaries.filter((one) => one !== null)
   return {
-    ...costs(priceOf(question, amount?.value, amount?.currency)),
     direction,
     subjects: { beneficiaries: named.length > 0 ? named : [DEFAULT_ACCOUNT], currencies: currenciesIn(body, amount) },
+    ...costs(priceOf(question, amount?.value, amount?.currency)),
   }
 }
 

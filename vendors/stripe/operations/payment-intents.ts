@@ -29,11 +29,11 @@ export const paymentIntents: readonly Operation[] = product({ source: SDK, revea
       const { params } = question
       const currency = params.get('currency')
       return {
-        ...refusedExpansion(question),
-        ...costs(priceOf(question, params.get('amount'), currency)),
         direction: 'in',
         commits: open(1n),
         subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+        ...costs(priceOf(question, params.get('amount'), currency)),
+        ...refusedExpansion(question),
       }
     },
     // A card that is declined at once leaves the intent, which whoever has its secret may pay with another (the error
@@ -68,7 +68,7 @@ export const paymentIntents: readonly Operation[] = product({ source: SDK, revea
         const customer = params.get('customer')
         return {
           ...(repriced
-            ? { ...brings(question.path.intent!, total), commits: open(1n, question.path.intent!) }
+            ? { commits: open(1n, question.path.intent!), ...brings(question.path.intent!, total) }
             : { quote: free('Neither amount nor currency changes, so what the intent counts for stays.') }),
           direction: 'in',
           subjects: subjects(question, {
@@ -209,7 +209,6 @@ function onIntent(
   return find('payment_intent', question.path.intent!, (intent) => {
     const currency = text(intent.currency)
     return {
-      ...brings(question.path.intent!, priceOf(question, total(intent), currency)),
       direction: 'in',
       commits: open(1n, question.path.intent!),
       subjects: subjects(question, {
@@ -217,6 +216,7 @@ function onIntent(
         currencies: [currency],
         beneficiaries: beneficiariesOf(intent),
       }),
+      ...brings(question.path.intent!, priceOf(question, total(intent), currency)),
     }
   })
 }

@@ -48,12 +48,12 @@ export const payouts: readonly Operation[] = product({ source: SDK, reveals: SEC
     accepts: 'metadata',
     explain: (question) =>
       find('payout', question.path.payout!, (payout) => ({
-        ...costs(priceOf(question, integer(payout.amount), text(payout.currency))),
         direction: 'in',
         subjects: subjects(question, {
           currencies: [text(payout.currency)],
           beneficiaries: [idIn(payout.destination), text(payout.payout_method)],
         }),
+        ...costs(priceOf(question, integer(payout.amount), text(payout.currency))),
       })),
     outcome: (reply, question) => cost(question, integer(reply.amount), text(reply.currency)),
   }),
@@ -105,13 +105,13 @@ export function moves(
   const { params } = question
   const currency = params.get('currency')
   return {
-    ...costs(priceOf(question, params.get('amount'), currency)),
     direction,
     subjects: subjects(question, {
       currencies: [currency],
       beneficiaries,
       ...(customers !== undefined && { customers }),
     }),
+    ...costs(priceOf(question, params.get('amount'), currency)),
   }
 }
 

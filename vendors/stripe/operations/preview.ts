@@ -189,7 +189,6 @@ function issueToken(question: Question): Explanation {
     .entries()
     .flatMap(([, value]) => (value === '' ? [] : [value]))
   return {
-    ...costs(priceOf(question, /^[1-9][0-9]{0,11}$/.test(most) ? most : null, currency), 'ceiling'),
     direction: 'out',
     effects: ['future_spend'],
     commits: open(1n),
@@ -197,6 +196,7 @@ function issueToken(question: Question): Explanation {
       ...subjects(question, { currencies: [currency] }),
       beneficiaries: sellers.length > 0 ? sellers : null,
     },
+    ...costs(priceOf(question, /^[1-9][0-9]{0,11}$/.test(most) ? most : null, currency), 'ceiling'),
   }
 }
 

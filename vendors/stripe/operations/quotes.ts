@@ -122,13 +122,13 @@ function onQuote(question: Question, more: (quote: JsonObject) => Partial<Explan
       const currency = text(quote.currency)
       const amount: Priced = fault(quote) ?? priceOf(question, valueOf(quote), currency)
       return {
-        ...brings(id, amount, 'ceiling'),
         direction: 'in',
         subjects: subjects(question, {
           customers: owners(customerOf(quote)),
           currencies: [currency],
           beneficiaries: beneficiariesOf(quote),
         }),
+        ...brings(id, amount, 'ceiling'),
         ...(typeof amount !== 'string' && more(quote)),
       }
     },

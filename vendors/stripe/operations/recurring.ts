@@ -189,7 +189,7 @@ export function aMonth(amount: Usd, { interval, count }: Every): Usd | null {
  */
 export function subscribes(bill: Bill, id?: string): Pick<Explanation, 'quote' | 'settle' | 'commits'> {
   if (typeof bill.amount === 'string') return costs(bill.amount)
-  return { ...costs(bill.amount, 'ceiling'), commits: recurring(bill.perMonth, bill.quantity, id) }
+  return { commits: recurring(bill.perMonth, bill.quantity, id), ...costs(bill.amount, 'ceiling') }
 }
 
 export const recurring = (perMonth: Usd, quantity: bigint | null, id?: string): Commitment => ({

@@ -81,9 +81,9 @@ function closeDispute(question: Question): Explained {
   const close = (found: JsonObject): Explained => {
     const currency = text(found.currency)
     const explain = (customers: readonly string[] | null): Explanation => ({
-      ...costs(priceOf(question, integer(found.amount), currency)),
       direction: 'out',
       subjects: subjects(question, { customers, currencies: [currency] }),
+      ...costs(priceOf(question, integer(found.amount), currency)),
     })
     return asks ? throughCharge(found, explain) : explain(null)
   }
@@ -130,13 +130,13 @@ export function refundOf(question: Question, charge: JsonObject | null, owner: J
   const paid = integer(charge?.amount)
   const left = paid && largerMinor(minus(paid, integer(charge?.amount_refunded) ?? '0'), '0')
   return {
+    direction: 'out',
+    subjects: subjects(question, { customers: owners(customerOf(owner)), currencies: [currency] }),
     ...costs(
       (question.params.get('refund_application_fee') ?? 'false') === 'false'
         ? priceOf(question, question.params.get('amount') ?? left, currency)
         : WITH_FEE,
     ),
-    direction: 'out',
-    subjects: subjects(question, { customers: owners(customerOf(owner)), currencies: [currency] }),
   }
 }
 
@@ -145,8 +145,8 @@ function refundOfBalance(question: Question): Explained {
   const { params } = question
   const currency = params.get('currency')
   return {
-    ...costs(priceOf(question, params.get('amount'), currency)),
     direction: 'out',
     subjects: subjects(question, { customers: owners(params.get('customer')), currencies: [currency] }),
+    ...costs(priceOf(question, params.get('amount'), currency)),
   }
 }

@@ -32,10 +32,10 @@ export const selling: readonly Operation[] = product({ source: SDK, reveals: WIT
       const lines = offered(params, ['line_items', 'optional_items'])
       const limit = salesLimit(params.get('restrictions[completed_sessions][limit]'))
       return totalOf(question, typeof lines === 'string' ? [] : lines, (total, currencies) => ({
-        ...costs(typeof lines === 'string' ? lines : times(total, limit ?? '1'), 'ceiling'),
         direction: 'in',
         commits: open(limit === null ? null : BigInt(limit)),
         subjects: subjects(question, { currencies: [params.get('currency'), ...currencies] }),
+        ...costs(typeof lines === 'string' ? lines : times(total, limit ?? '1'), 'ceiling'),
       }))
     },
     outcome: (reply, _question, { settle }) => {
@@ -204,10 +204,10 @@ function updateLink(question: Question): Explained {
         question,
         typeof lines === 'string' ? [] : lines,
         (total, currencies) => ({
-          ...brings(id, typeof lines === 'string' ? lines : times(total, limit ?? '1'), 'ceiling'),
           direction: 'in',
           commits: open(limit === null ? null : BigInt(limit), id),
           subjects: subjects(question, { currencies, beneficiaries: beneficiariesOf(link) }),
+          ...brings(id, typeof lines === 'string' ? lines : times(total, limit ?? '1'), 'ceiling'),
         }),
         { known: pricesOf(existing), lookUps: 5 },
       )
@@ -292,7 +292,6 @@ function updateSession(question: Question): Explained {
         question,
         typeof lines === 'string' ? [] : lines,
         (total, currencies) => ({
-          ...brings(id, typeof lines === 'string' ? lines : total, 'ceiling'),
           direction: 'in',
           commits: open(1n, id),
           subjects: subjects(question, {
@@ -300,6 +299,7 @@ function updateSession(question: Question): Explained {
             currencies: [text(session.currency), ...currencies],
             beneficiaries: beneficiariesOf(session),
           }),
+          ...brings(id, typeof lines === 'string' ? lines : total, 'ceiling'),
         }),
         { known: pricesOf(existing), lookUps: 5 },
       )

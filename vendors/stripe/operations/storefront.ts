@@ -41,10 +41,10 @@ export const storefront: readonly Operation[] = product({ source: SDK, reveals: 
     explain: (question) =>
       question.params.has('fixed_amount')
         ? {
-            ...costs('What pages already offering this rate will cost afterwards cannot be known.'),
             direction: 'in',
             effects: ['future_spend'],
             subjects: subjects(question, {}),
+            ...costs('What pages already offering this rate will cost afterwards cannot be known.'),
           }
         : { quote: FREE, subjects: subjects(question, {}) },
   }),

@@ -34,8 +34,8 @@ export const subscriptionItems: readonly Operation[] = product({ source: SDK, re
       const id = params.get('subscription')
       if (!id)
         return {
-          ...costs('The item names no subscription, so what it bills is unknown.'),
           subjects: { customers: null },
+          ...costs('The item names no subscription, so what it bills is unknown.'),
         }
       return find('subscription', id, (subscription) => {
         const before = itemsOf(subscription)
@@ -95,7 +95,7 @@ const HARMLESS: ReadonlySet<string> = new Set(['discounts', 'expand', 'metadata'
 const withSubscription = (item: string, then: (subscription: JsonObject) => Explained): Explained =>
   find('subscription_item', item, (found) => {
     const subscription = idIn(found.subscription)
-    if (subscription === null) return { ...costs(UNREADABLE), subjects: { customers: null } }
+    if (subscription === null) return { subjects: { customers: null }, ...costs(UNREADABLE) }
     return find('subscription', subscription, then)
   })
 

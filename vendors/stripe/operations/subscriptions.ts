@@ -309,10 +309,10 @@ export function endsNow(
     ['subscription_details[proration_behavior]', prorate ? 'create_prorations' : 'none'],
   ] as const
   return previewed(question, asked, (price) => ({
-    ...costs(price, 'ceiling'),
     direction: prorate ? 'out' : 'in',
     effects,
     subjects: concerned(question, subscription),
+    ...costs(price, 'ceiling'),
   }))
 }
 

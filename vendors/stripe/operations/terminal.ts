@@ -125,7 +125,7 @@ const UNNAMED = 'The call names no payment, so neither its amount nor its custom
 function takes(question: Question, config: 'process_config' | 'collect_config' | null): Explained {
   const { params } = question
   const id = params.get('payment_intent')
-  if (!id) return { ...costs(UNNAMED), subjects: subjects(question, { customers: null }) }
+  if (!id) return { subjects: subjects(question, { customers: null }), ...costs(UNNAMED) }
   return find('payment_intent', id, (intent) => {
     const currency = text(intent.currency)
     const tips = config !== null && params.get(`${config}[skip_tipping]`) !== 'true'
@@ -133,13 +133,13 @@ function takes(question: Question, config: 'process_config' | 'collect_config' |
       ? `The buyer may add a tip on the reader, so the total has no upper bound. Send ${config}[skip_tipping]=true.`
       : priceOf(question, held(intent), currency)
     return {
-      ...brings(id, amount),
       direction: 'in',
       subjects: subjects(question, {
         customers: owners(customerOf(intent)),
         currencies: [currency],
         beneficiaries: beneficiariesOf(intent),
       }),
+      ...brings(id, amount),
     }
   })
 }
@@ -172,5 +172,5 @@ function refund(question: Question): Explained {
     )
   }
   if (charge) return find('charge', charge, (one) => refundOf(question, one, one))
-  return { ...costs(UNNAMED), subjects: subjects(question, { customers: null }) }
+  return { subjects: subjects(question, { customers: null }), ...costs(UNNAMED) }
 }

@@ -66,9 +66,9 @@ function createTransfer(question: Question): Explained {
   const { params } = question
   const currency = params.get('currency')
   const leaving = (minor: string | null | undefined): Explained => ({
-    ...costs(priceOf(question, minor, currency)),
     direction: 'out',
     subjects: subjects(question, { currencies: [currency] }),
+    ...costs(priceOf(question, minor, currency)),
   })
   const source = params.get('source_transaction')
   if (params.has('amount') || !source) return leaving(params.get('amount'))

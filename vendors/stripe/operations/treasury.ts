@@ -149,8 +149,8 @@ function reverses(question: Question, kind: Kind, parameter: string, direction: 
     return { quote: { basis: 'unpriceable', why }, direction, subjects: subjects(question, {}) }
   }
   return find(kind, id, (found: JsonObject) => ({
-    ...costs(priceOf(question, integer(found.amount), text(found.currency))),
     direction,
     subjects: subjects(question, { currencies: [text(found.currency)] }),
+    ...costs(priceOf(question, integer(found.amount), text(found.currency))),
   }))
 }
