@@ -843,6 +843,7 @@ interface Settled {
 }
 
 class SettleJob implements Job {
+  readonly inTurn = true
   readonly settled = { over: false }
   readonly #seq: number
   readonly #settlement: Settlement
@@ -858,7 +859,7 @@ class SettleJob implements Job {
     this.#ledger = ledger
   }
 
-  wants = (wants: Wants): void => wantsOfSettlement(wants, this.#seq, this.#settlement)
+  wants = (wants: Wants): void => wantsOfSettlement(wants, this.#seq, this.#settlement, this.#book.open.get(this.#seq))
 
   /** Another node may have booked an outcome meanwhile; the first one stands, unless it was only assumed. */
   run(): void {

@@ -5,6 +5,7 @@ import { LedgerFault } from '../../contracts/ledger.js'
 import { callId, newId } from '../ids.js'
 import { connect, faultOf, type Patience, type Place } from './connect.js'
 import type { DatabaseClock } from './clock.js'
+import type { Lists } from './working-set.js'
 import { cutOff, REGISTRY_TEXT, within, type Writer } from './writer.js'
 
 /** How a node shows that it is alive, in milliseconds. */
@@ -191,7 +192,7 @@ export class Membership {
     if (found!.alive !== true) return this.rejoin()
     if (Number(found!.registry) !== writer().registry) {
       const [rows] = await this.#ask(client, REGISTRY_TEXT, [])
-      await writer().between(() => writer().adopt(rows!.found as string, Number(rows!.registry)))
+      await writer().between(() => writer().adopt(rows as Lists, Number(rows!.registry)))
       // From here on nothing that the change forbids leaves; what had left before is named with it.
     }
     const [now] = await this.#ask(

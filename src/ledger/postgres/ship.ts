@@ -1,7 +1,6 @@
-import pg from 'pg'
-import { quoted, type Change } from './working-set.js'
-
-const literal = (text: string): string => pg.escapeLiteral(text)
+import type { Change, Table } from './kept-table.js'
+import { alike, literal, quoted } from './phrases.js'
+import type { Fresh } from './wants.js'
 
 /** A call under way, as other nodes must know it. */
 export interface Underway {
@@ -16,29 +15,82 @@ export interface Underway {
 const SUMS = ['calls', 'denied', 'spent', 'held']
 const MERGED: Readonly<Record<string, string>> = { first_at: 'least', last_at: 'greatest' }
 
-/** The statements that write what a transaction changed. Each takes its rows as one JSON text. */
+const UNDERWAY = ['seq', 'node', 'credential_id', 'acts_on', 'overlapped']
+
+/**
+ * The statements that a session runs for every write, prepared once: parsing and planning a dozen of them a batch would
+ * cost the database more than running them. Each takes its rows as one JSON text.
+ */
+export const preparing = (tables: readonly Table[]): string =>
+  [
+    ...tables.flatMap((table) => [
+      prepare(`put_${table.name}`, `${insert(table.name, table.columns)} ${onConflict(table)}`),
+      ...(table.by === 'upsert' ? [prepare(`drop_${table.name}`, remove(table))] : []),
+      ...(table.later === null ? [] : [prepare(`set_${table.name}`, update(table, table.later))]),
+    ]),
+    prepare(
+      'put_open_calls',
+      `${insert('open_calls', UNDERWAY)} on conflict (seq) do update set overlapped = excluded.overlapped`,
+    ),
+    'prepare drop_open_calls (bigint[]) as delete from open_calls where seq = any ($1)',
+    ADVANCE,
+  ].join(';\n')
+
+/**
+ * See `advance` in the schema. In $8 are names of which the node supposes that nothing goes by them. Where something does,
+ * the book is taken for one that has moved on. This is looked at before the head is locked, but whatever is written
+ * meanwhile moves the head. Of a counter there must be no span at all: the last one that holds money may count.
+ */
+const ADVANCE = `
+  prepare advance (text, bigint, bigint, bigint, text, boolean, bigint, json) as
+  select version, registry from advance($1, $2, case when exists (
+    select 1 from json_array_elements($8 -> 'objects') o cross join lateral (
+      select 1 from exposures where credential_id = o ->> 0 and object = o ->> 1
+      union all select 1 from commitments where credential_id = o ->> 0 and object = o ->> 1
+      union all select 1 from movements where credential_id = o ->> 0 and object = o ->> 1
+      union all select 1 from origins where credential_id = o ->> 0 and object = o ->> 1
+      union all select 1 from open_calls c, json_array_elements_text(c.acts_on::json) a
+        where (c.node < $1 or c.node > $1) and c.credential_id = o ->> 0 and a = o ->> 1) something
+    union all select 1 from json_array_elements($8 -> 'counters') n join counters on counter = n ->> 0
+    union all select 1 from json_array_elements_text($8 -> 'threads') n join threads on name = n
+    union all select 1 from json_array_elements($8 -> 'writes') n join calls c on ${alike('c', 'n')}
+  ) then -1 else $3 end, $4, $5, $6, $7)`
+
+/** The statements that write what a transaction changed. */
 export function written(changes: readonly Change[], underway: readonly Underway[], over: readonly number[]): string[] {
-  const statements = changes.flatMap(({ name, columns, key, put, gone, by }) => [
-    ...(put === null ? [] : [`${insert(name, columns, put)} ${onConflict(name, columns, key, by)}`]),
-    ...(gone === null ? [] : [remove(name, key, gone)]),
+  const statements = changes.flatMap(({ name, put, set, gone }) => [
+    ...(put === null ? [] : [`execute put_${name}(${literal(put)})`]),
+    ...(set === null ? [] : [`execute set_${name}(${literal(set)})`]),
+    ...(gone === null ? [] : [`execute drop_${name}(${literal(gone)})`]),
   ])
-  if (underway.length > 0) {
-    const columns = ['seq', 'node', 'credential_id', 'acts_on', 'overlapped']
-    statements.push(
-      `${insert('open_calls', columns, JSON.stringify(underway))} on conflict (seq) do update set overlapped = excluded.overlapped`,
-    )
-  }
-  if (over.length > 0) statements.push(`delete from open_calls where seq in (${over.join(', ')})`)
+  if (underway.length > 0) statements.push(`execute put_open_calls(${literal(JSON.stringify(underway))})`)
+  if (over.length > 0) statements.push(`execute drop_open_calls('{${over.join(',')}}')`)
   return statements
 }
 
-function insert(name: string, columns: readonly string[], rows: string): string {
-  const names = quoted(columns)
-  return `insert into ${name} (${names}) select ${names} from json_populate_recordset(null::${name}, ${literal(rows)}::json)`
+/** The first statement of a write. @param fresh names by which there must be nothing; null for none */
+export function advance(
+  node: string,
+  batch: number,
+  from: number,
+  end: { readonly seq: number; readonly hash: string },
+  changed: boolean,
+  leaseMs: number,
+  fresh: Fresh | null,
+): string {
+  const names = fresh === null ? 'null' : literal(JSON.stringify(fresh))
+  return `execute advance(${literal(node)}, ${batch}, ${from}, ${end.seq}, ${literal(end.hash)}, ${changed}, ${leaseMs}, ${names})`
 }
 
-function onConflict(name: string, columns: readonly string[], key: readonly string[], by: Change['by']): string {
-  if (by === 'insert') return ''
+const prepare = (name: string, statement: string): string => `prepare ${name} (json) as ${statement}`
+
+function insert(name: string, columns: readonly string[]): string {
+  const names = quoted(columns)
+  return `insert into ${name} (${names}) select ${names} from json_populate_recordset(null::${name}, $1)`
+}
+
+function onConflict({ name, columns, key, by, later }: Table): string {
+  if (by === 'insert' || later !== null) return ''
   const others = columns.filter((column) => !key.includes(column))
   if (others.length === 0) return `on conflict (${quoted(key)}) do nothing`
   const set = others.map((column) => {
@@ -51,19 +103,19 @@ function onConflict(name: string, columns: readonly string[], key: readonly stri
   return `on conflict (${quoted(key)}) do update set ${set.join(', ')}`
 }
 
-function remove(name: string, key: readonly string[], rows: string): string {
-  const same = key.map((column) => `${name}."${column}" = g."${column}"`).join(' and ')
-  return `delete from ${name} using json_populate_recordset(null::${name}, ${literal(rows)}::json) g where ${same}`
+/** SQLite's types by the names that PostgreSQL has for them. */
+const TYPES: Readonly<Record<string, string>> = { INTEGER: 'bigint', TEXT: 'text' }
+
+function update({ name, key }: Table, later: ReadonlyMap<string, string>): string {
+  const columns = [...key.map((column) => `"${column}" bigint`)]
+  const set = [...later.keys()].map((column) => `"${column}" = g."${column}"`).join(', ')
+  for (const [column, type] of later) columns.push(`"${column}" ${TYPES[type]!}`)
+  return `update ${name} set ${set} from json_to_recordset($1) as g(${columns.join(', ')}) where ${sameKey(name, key)}`
 }
 
-/** The first statement of a write: see `advance` in the schema. */
-export function advance(
-  node: string,
-  batch: number,
-  from: number,
-  end: { readonly seq: number; readonly hash: string },
-  changed: boolean,
-  leaseMs: number,
-): string {
-  return `select version, registry from advance(${literal(node)}, ${batch}, ${from}, ${end.seq}, ${literal(end.hash)}, ${changed}, ${leaseMs})`
+function remove({ name, key }: Table): string {
+  return `delete from ${name} using json_populate_recordset(null::${name}, $1) g where ${sameKey(name, key)}`
 }
+
+const sameKey = (name: string, key: readonly string[]): string =>
+  key.map((column) => `${name}."${column}" = g."${column}"`).join(' and ')

@@ -6,9 +6,9 @@ import type { OpenCall } from '../open-calls.js'
 import type { Moment } from './membership.js'
 import { connect, faultOf, type Patience, type Place } from './connect.js'
 import type { SharedTraces } from './traces.js'
-import { advance, written, type Underway } from './ship.js'
-import { fetching, Wants } from './wants.js'
-import { REGISTRY, type WorkingSet } from './working-set.js'
+import { advance, preparing, written, type Underway } from './ship.js'
+import { fetching, preparingFetch, Wants, type Found } from './wants.js'
+import { REGISTRY, type Lists, type WorkingSet } from './working-set.js'
 
 /** Work on the book, done in a transaction that it may share with other work. */
 export interface Job {
@@ -26,6 +26,8 @@ export interface Job {
   readonly alone?: boolean
   /** Goes before what waits: it may forbid it. */
   readonly urgent?: boolean
+  /** Comes after all of its kind that came before it, as outcomes do: what one made another may end. */
+  readonly inTurn?: boolean
   /** Only waits for its turn between two transactions. */
   readonly local?: boolean
 }
@@ -41,16 +43,20 @@ const ANSWER_MS = 3_000
 /** How long callers wait on for the answer to a commit whose reply was lost. */
 const DOUBT_MS = 1_500
 const RETRY_MS = 250
+/** Plans are made anew after this many writes: they go by how large tables were, and nobody may ever have analysed those. */
+const PLANNED_FOR = 5_000
 /** How long a node that stops waits for a database that does not answer. */
 const CLOSE_MS = 3_000
 const PATIENCE: Patience = { statementMs: 2_500, lockMs: 2_000, idleInTransactionMs: 2_000 }
 
 /**
  * What a batch reads is found by keys, a few rows of large tables. The planner cannot see how many a JSON list names, reads
- * whole tables instead, and compiles the question besides (two nodes on one key, PostgreSQL 15, 2026-11: 200 admissions a
- * second, and 1,500 with this).
+ * whole tables instead, makes room for thousands where there is one, and compiles the question besides (two nodes on one
+ * key, PostgreSQL 15, 2026-11: 200 admissions a second, and 1,500 with this). For the same reason it has nothing to
+ * learn from the values of a batch: what is prepared is planned once. A backslash in a text is a backslash.
  */
-const PLANS = 'set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off'
+const PLANS = `set standard_conforming_strings = on; set jit = off; set plan_cache_mode = force_generic_plan;
+  set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_hashagg = off`
 
 const MOVED = 'SG001'
 const GONE = 'SG002'
@@ -88,12 +94,14 @@ interface Parts {
  *
  * A batch is decided on rows that are locked or known to be unchanged. When no other node has written since our last
  * batch and all rows it reads are here, it takes one question: the write itself, which fails if the book has moved on.
+ * A name that this node first hears of is taken for new then, and the write fails too if it is not.
  * Else it takes two: lock the head and fetch the rows; write and commit. The database holds the lock for as long as the
  * batch takes us, a few milliseconds, and for two seconds at most if we stand still.
  */
 export class Writer {
   readonly #parts: Parts
-  readonly #hanging: readonly string[]
+  /** What a session is told before anything else. */
+  readonly #opening: string
   readonly #known = new Wants()
   readonly #underway = new Map<number, OpenCall>()
   #queue: Job[] = []
@@ -111,13 +119,16 @@ export class Writer {
   #down: LedgerFault | null = null
   /** Set while it is not known what became of a write, and callers were told so. */
   #doubtful: LedgerFault | null = null
+  /** Whether names that this node first hears of are taken for new. Not after that has turned out to be wrong. */
+  #supposing = true
   /** The first number that a call of this transaction can have. */
   #firstNew = 0
   readonly #idle: (() => void)[] = []
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#hanging = parts.working.hanging()
+    const { working } = parts
+    this.#opening = [PLANS, preparingFetch(working.hanging()), preparing(working.tables)].join(';\n')
   }
 
   /** The registry version that this node acts on. */
@@ -178,9 +189,9 @@ export class Writer {
   }
 
   /** Reads keys, credentials, policies, freezes and settings that another node changed. Between two transactions. */
-  adopt(json: string, registry: number): void {
+  adopt(lists: Lists, registry: number): void {
     if (registry <= this.#registry) return
-    this.#parts.working.replaceRegistry(json)
+    this.#parts.working.replaceRegistry(lists)
     this.#parts.book.registry.reload()
     this.#registry = registry
     this.#parts.adopted()
@@ -231,11 +242,28 @@ export class Writer {
       this.#deferred = false
       return jobs
     }
-    const ready = jobs.filter((job) => wantsOf([job]).missing(this.#known) === null)
+    let outOfTurn = false
+    const ready = jobs.filter((job) => {
+      if (job.inTurn && outOfTurn) return false
+      const now = this.#ready([job]) !== null
+      outOfTurn ||= job.inTurn === true && !now
+      return now
+    })
     if (ready.length === 0 || ready.length === jobs.length) return jobs
     this.#deferred = true
     this.#queue.unshift(...jobs.filter((job) => !ready.includes(job)))
     return ready
+  }
+
+  /**
+   * What is not known of what jobs read, when they can be done all the same: nothing, or names that this node first hears
+   * of. Those are taken for new, and the write fails if they are not. Null when rows must be fetched.
+   */
+  #ready(jobs: readonly Job[]): Wants | null {
+    if (!this.#trusted) return null
+    const missing = wantsOf(jobs).missing(this.#known)
+    if (missing === null) return NOTHING
+    return this.#supposing && missing.fresh !== null ? missing : null
   }
 
   async #take(jobs: readonly Job[]): Promise<void> {
@@ -290,10 +318,13 @@ export class Writer {
     const client = await this.#connected()
     let locked = false
     let began = false
+    let supposed: Wants | null = null
     let text: string
     try {
       if (this.#known.size > KNOWN_MAX || this.#parts.forgetful) this.#trusted = false
-      if (!this.#trusted || wantsOf(jobs).missing(this.#known) !== null) {
+      if (this.#batch % PLANNED_FOR === PLANNED_FOR - 1) await ask(client, 'discard plans')
+      supposed = this.#ready(jobs)
+      if (supposed === null) {
         locked = true
         await this.#lock(client, jobs)
       }
@@ -305,18 +336,22 @@ export class Writer {
       const changes = working.changes()
       const statements = written(changes, this.#underwayRows(), this.#over())
       if (statements.length === 0) {
+        // Without a write nobody would look whether what was supposed is so.
+        if (supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
         const touched = book.commit()
         if (locked) await this.#rollBack(client)
         return touched
       }
       const changed = changes.some(({ name }) => (REGISTRY as readonly string[]).includes(name))
+      const fresh = supposed === null || supposed.size === 0 ? null : supposed.fresh
       text = [
-        advance(node, ++this.#batch, this.#version, book.end, changed, this.#parts.leaseMs),
+        advance(node, ++this.#batch, this.#version, book.end, changed, this.#parts.leaseMs, fresh),
         ...statements,
         ...(changed ? [`notify spendgate`] : []),
         ...(locked ? ['commit'] : []),
       ].join(';\n')
     } catch (cause) {
+      if (began && supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
       if (began) this.#takeBack(jobs)
       if (locked) await this.#rollBack(client)
       throw cause
@@ -331,6 +366,8 @@ export class Writer {
       const { code, severity } = cause as { code?: string; severity?: string }
       // A server may say the severity in its own language.
       if (severity === 'ERROR' || code === MOVED || code === GONE) {
+        // Whether the book has moved on shows when it is locked.
+        if (code === MOVED && supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
         this.#takeBack(jobs)
         if (locked) await this.#rollBack(client)
         this.#trusted = false
@@ -346,26 +383,35 @@ export class Writer {
       // Others may have written since, and what they changed of the registry is not here.
       head = { version: landed.version, registry: '-1' }
     }
+    if (supposed !== null) this.#known.join(supposed)
     return this.#settled(head)
+  }
+
+  /** It is done again with the rows themselves. */
+  #supposedWrongly(jobs: readonly Job[]): 'moved' {
+    this.#takeBack(jobs)
+    this.#supposing = false
+    return 'moved'
   }
 
   /** Locks the book and fetches what the jobs read. */
   async #lock(client: pg.Client, jobs: readonly Job[]): Promise<void> {
     const { book, working, traces } = this.#parts
     const known = this.#trusted ? this.#known : new Wants()
-    let need = wantsOf(jobs).missing(known) ?? new Wants()
+    let need = wantsOf(jobs).missing(known) ?? NOTHING
     const opening = 'begin; select version, entry_seq, entry_hash, registry from head for update'
-    const results = (await ask(
-      client,
-      `${opening};${fetching(need, this.#hanging, traces.seen, this.#parts.now())}`,
-    )) as unknown as [unknown, { rows: [Head] }, { rows: [{ found: string }] }]
+    const results = (await ask(client, `${opening};${fetching(need, traces.seen, this.#parts.now())}`)) as unknown as [
+      unknown,
+      { rows: [Head] },
+      { rows: [Found] },
+    ]
     const head = results[1].rows[0]
-    let { found } = results[2].rows[0]
+    let found = results[2].rows[0]
     const version = Number(head.version)
     if (version < this.#version) throw new LedgerFault(FORGOTTEN)
     if (Number(head.registry) !== this.#registry) {
       const { rows } = (await ask(client, REGISTRY_TEXT)) as pg.QueryResult
-      this.adopt((rows[0] as { found: string }).found, Number(head.registry))
+      this.adopt(rows[0] as Lists, Number(head.registry))
     }
     if (version !== this.#version || !this.#trusted) {
       working.clear()
@@ -390,26 +436,19 @@ export class Writer {
     }
   }
 
-  async #more(client: pg.Client, need: Wants): Promise<string> {
-    const { rows } = (await ask(
-      client,
-      fetching(need, this.#hanging, this.#parts.traces.seen, this.#parts.now()),
-    )) as pg.QueryResult
-    return (rows[0] as { found: string }).found
+  async #more(client: pg.Client, need: Wants): Promise<Found> {
+    const { rows } = (await ask(client, fetching(need, this.#parts.traces.seen, this.#parts.now()))) as pg.QueryResult
+    return rows[0] as Found
   }
 
   /** Calls of other nodes, and idempotency keys that were used meanwhile. */
-  #meet(found: string): void {
+  #meet({ opened, recent }: Found): void {
     const { book, traces, node } = this.#parts
-    const { opened, recent } = JSON.parse(found) as {
-      opened: (Underway & { node: string })[] | null
-      recent: [number, string][] | null
-    }
-    for (const each of opened ?? []) {
+    for (const each of listIn<Underway>(opened)) {
       const own = each.node === node() && book.open.get(each.seq) === undefined
       if (!own) book.meet(each.seq, JSON.parse(each.acts_on) as string[], each.overlapped)
     }
-    for (const [seq, hash] of recent ?? []) traces.hear(hash, seq, this.#parts.now())
+    for (const [seq, hash] of listIn<[number, string]>(recent)) traces.hear(hash, seq, this.#parts.now())
     this.#underway.clear()
   }
 
@@ -441,6 +480,7 @@ export class Writer {
     for (const seq of touched) if (seq >= this.#firstNew) this.#known.add('calls', seq)
     for (const seq of this.#over()) book.open.delete(seq)
     working.settled()
+    this.#supposing = true
     return touched
   }
 
@@ -480,7 +520,7 @@ export class Writer {
   async #connect(): Promise<pg.Client> {
     const client = await connect(this.#parts.place, PATIENCE)
     try {
-      await client.query(PLANS)
+      await client.query(this.#opening)
       await this.#continues(client)
     } catch (cause) {
       cutOff(client)
@@ -563,9 +603,13 @@ export const FORGOTTEN =
   'The database has forgotten what this node wrote to it: an older primary or a standby without the last commits answers. Nothing is spent until the operator points DATABASE_URL at the right one and restarts.'
 
 /** Keys, credentials, policies, freezes and settings, and the version they belong to, as one snapshot. */
-export const REGISTRY_TEXT = `select (select registry from head) as registry, json_build_object(${REGISTRY.map(
-  (name) => `'${name}', (select json_agg(x) from ${name} x)`,
-).join(', ')})::text as found`
+export const REGISTRY_TEXT = `select (select registry from head) as registry, ${REGISTRY.map(
+  (name) => `(select json_agg(x)::text from ${name} x) as ${name}`,
+).join(', ')}`
+
+const listIn = <T>(text: string | null): readonly T[] => (text === null ? [] : (JSON.parse(text) as T[]))
+
+const NOTHING = new Wants()
 
 function wantsOf(jobs: readonly Job[]): Wants {
   const wants = new Wants()
