@@ -736,7 +736,7 @@ export class Book {
       this.threads.push(threadOfRun(draft.run), seq),
       salt,
     )
-    return sealOfAdmission(salt, draft, decision, { ...row, seq })
+    return sealOfAdmission(salt, seq, draft, decision, row)
   }
 
   readonly #entry = (kind: string, seq: number | null, amount: bigint, detail: string): void =>

@@ -38,7 +38,6 @@ export const OUTCOME = ['seq', 'upstream_status', 'upstream_request_id', 'upstre
 type ValuesOf<Columns extends readonly string[]> = { readonly [column in keyof Columns]: Value }
 
 interface Admitted {
-  readonly seq: number
   readonly now: number
   readonly reserved: bigint
   readonly replayOf: number | null
@@ -46,10 +45,16 @@ interface Admitted {
 }
 
 /** What the entry of an admission says of the row beyond what it shows: members of its detail, without braces. */
-export function sealOfAdmission(salt: string, draft: CallDraft, { verdict, denial }: Decision, row: Admitted): string {
+export function sealOfAdmission(
+  salt: string,
+  seq: number,
+  draft: CallDraft,
+  { verdict, denial }: Decision,
+  row: Admitted,
+): string {
   // In the order of FIXED. A list of its own length, because making an object of them first costs half as much again.
   const fixed: ValuesOf<typeof FIXED> = [
-    row.seq,
+    seq,
     row.now,
     draft.key.id,
     draft.key.rootId,
