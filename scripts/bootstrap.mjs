@@ -110,12 +110,15 @@ function build() {
     'bench',
     'tsconfig.json',
     'tsconfig.build.json',
+    'scripts/bundle.mjs',
     'package-lock.json',
   ]
   const newest = Math.max(...sources.map((name) => newestIn(join(root, name))))
   if (existsSync(built) && statSync(built).mtimeMs >= newest) return
   say('building …')
-  const status = run(process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+  const status =
+    run(process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.build.json']) ||
+    run(process.execPath, ['scripts/bundle.mjs'])
   if (status !== 0) process.exit(status)
   writeFileSync(built, '')
 }

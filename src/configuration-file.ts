@@ -1,9 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import type { Document } from 'yaml'
 import { z } from 'zod'
 import { authScheme, baseUrl, fixedHeaders } from './admin/binding-schemas.js'
 import { parseReference, patternFault, type Reference } from './secrets/reference.js'
 import { ALL_PARTS, type ConfiguredCredential, type References } from './secrets/settings.js'
+import { yaml } from './yaml.js'
 
 /*
  * The configuration file (SPENDGATE_CONFIG): what no environment variable says well and no admin token may say, because it
@@ -151,6 +152,7 @@ export function readConfigurationFile(path: string, faults: string[]): Configura
 
 /** @param file for places */
 export function configurationIn(text: string, file: string, faults: string[]): ConfigurationFile {
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', schema: 'core' })
   const place = (offset: number): string => {
@@ -290,6 +292,7 @@ const pairs = (word: string): string[] => {
 
 /** Where a part of the document stands in its text, or what is nearest around it. */
 function offsetOf(document: Document, path: readonly PropertyKey[], about: Found['about']): number {
+  const { isMap, isNode, isScalar, isSeq } = yaml()
   let node: unknown = document.contents
   let offset = 0
   path.forEach((part, depth) => {

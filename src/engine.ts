@@ -36,12 +36,18 @@ export const runtimeOf = (
   vendor: Vendor,
   override: string | null,
   mcpOverride: string | null = null,
-): VendorRuntime => ({
-  vendor,
-  catalogue: vendor.bindings === undefined ? new Catalogue(vendor) : anything(vendor.bindings),
-  override,
-  mcpOverride,
-})
+): VendorRuntime => {
+  let catalogue: VendorRuntime['catalogue'] | null = null
+  return {
+    vendor,
+    /** Made with the first call: of most installations most vendors are never asked. */
+    get catalogue() {
+      return (catalogue ??= vendor.bindings === undefined ? new Catalogue(vendor) : anything(vendor.bindings))
+    },
+    override,
+    mcpOverride,
+  }
+}
 
 /** In place of a table: of a vendor by configuration every path is one, and policies say which are open. */
 const anything = (bindings: Bindings): Pick<Catalogue, 'match'> => ({

@@ -1,6 +1,5 @@
-import { getRequestListener } from '@hono/node-server'
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { createServer as createHttp, type Server } from 'node:http'
+import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { judge } from '../policies/index.js'
 import { configured, priceSyncs, vendors } from '../vendors/index.js'
 import type { AdminDeps } from './admin/deps.js'
-import { createAdmin } from './admin/server.js'
+import type { adminListener } from './admin/listener.js'
 import { Alerts } from './alerts/index.js'
 import { archiver } from './audit/archive.js'
 import { CheckpointFile, CheckpointStream } from './audit/checkpoint-file.js'
@@ -271,8 +270,8 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       onAction: (actor, what) => log('info', 'admin_action', { actor, what }),
       onFault: (fault) => log('error', 'admin_fault', { message: (fault as Error).message }),
     }
-    const admin = createAdmin(deps)
 
+    const admin = adminRequests(deps)
     const tunnels = config.connectPort === null ? null : await connectMode(config, own, log, notices)
     const agentServer = createHttp(
       { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 75_000 },
@@ -287,11 +286,8 @@ export async function startServer(config: Config, own = new SystemClock(), alone
       // Bytes after a whole request must not take away the answer to it: the vendor may have acted.
       if (!agent.busy(socket as Socket)) refuseUnreadable(error, socket as Socket)
     })
-    const adminListener = getRequestListener(admin.fetch)
     const adminServer =
-      config.tls === null
-        ? createHttp(adminListener)
-        : createHttps({ cert: config.tls.cert, key: config.tls.key }, adminListener)
+      config.tls === null ? createHttp(admin) : createHttps({ cert: config.tls.cert, key: config.tls.key }, admin)
     const connectServer = tunnels?.proxy(agentServer) ?? null
     await keeper.ready()
     await listen(agentServer, config.port, config.host)
@@ -373,6 +369,22 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   })
 }
 
+/** Loads the admin API and its libraries when it is first asked for anything: no call of an agent needs them. */
+function adminRequests(deps: AdminDeps): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  let loading: Promise<ReturnType<typeof adminListener>> | null = null
+  const load = async (): Promise<ReturnType<typeof adminListener>> =>
+    (await import('./admin/listener.js')).adminListener(deps)
+  return (incoming, outgoing) =>
+    void (loading ??= load()).then(
+      (listener) => listener(incoming, outgoing),
+      (fault: unknown) => {
+        loading = null
+        deps.onFault?.(fault)
+        outgoing.writeHead(500, { connection: 'close' }).end()
+      },
+    )
+}
+
 const closing = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))
 
 /** Changes with the admin token; a token file that cannot be read admits nobody, so it ends what was begun under it. */
@@ -441,6 +453,7 @@ export const keysNeeded = (document: unknown): readonly LeastKey[] => leastKeys(
 
 /** @throws ConfigFault for an id that no catalogue has: a misspelt exception must not be thought to stand */
 function unlockedIn({ unlock }: Config): ReadonlySet<string> {
+  if (unlock.length === 0) return new Set()
   const known = new Set(vendors.flatMap(({ operations }) => operations.map(({ id }) => id)))
   const strange = unlock.filter((id) => !known.has(id))
   if (strange.length > 0)

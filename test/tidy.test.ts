@@ -356,7 +356,14 @@ describe('nothing lies about unused', () => {
     const used = (of: readonly Source[]): Set<string> =>
       new Set(of.flatMap(({ imports }) => imports.filter(({ own }) => !own).map(({ target }) => target)))
     const types = ['@types/node', '@types/better-sqlite3', '@types/pg']
-    const tools = ['typescript', 'prettier', '@stryker-mutator/core', '@stryker-mutator/vitest-runner', ...types]
+    const tools = [
+      'typescript',
+      'prettier',
+      'rolldown',
+      '@stryker-mutator/core',
+      '@stryker-mutator/vitest-runner',
+      ...types,
+    ]
     const runtime = used(shipped)
     runtime.delete('node:')
     // The check of its binding and version goes through require, which no import shows.

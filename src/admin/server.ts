@@ -52,7 +52,9 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
     ...operatorRoutes(deps),
     ...healthRoutes(deps),
   ]
-  const document = JSON.stringify(openApi(routes, deps.version))
+  // Describing every schema takes longer than all else here, and hardly anybody asks for it.
+  let described: string | null = null
+  const document = (): string => (described ??= JSON.stringify(openApi(routes, deps.version)))
   const app = new Hono<Env>()
 
   for (const found of routes) {
@@ -74,13 +76,13 @@ export function createAdmin(deps: AdminDeps): Hono<Env> {
   })
   app.get('/admin/openapi.json', (context) => {
     guard.checkOrigin(context.env.incoming)
-    return closed(new Response(document, { headers: { 'content-type': 'application/json' } }))
+    return closed(new Response(document(), { headers: { 'content-type': 'application/json' } }))
   })
   for (const path of ['/admin/docs', '/admin/docs.css'])
     app.get(path, async (context) => {
       guard.checkOrigin(context.env.incoming)
       const { DOCS_POLICY, docsPage, docsStyle } = await import('./docs-page.js')
-      const response = closed(path === '/admin/docs' ? await docsPage(document) : docsStyle())
+      const response = closed(path === '/admin/docs' ? await docsPage(document()) : docsStyle())
       response.headers.set('content-security-policy', DOCS_POLICY)
       return response
     })

@@ -168,7 +168,10 @@ export function migrations(): Migration[] {
     .map((name) => ({ version: Number(name.slice(0, 4)), sql: readFileSync(join(folder, name), 'utf8') }))
 }
 
-/** Forward only. Each step is one transaction with its version number, so a kill leaves the step before it whole. */
+/**
+ * Forward only. Each step is one transaction with its version number, so a kill leaves the step before it whole. A new
+ * file takes all of them in one: before it there is nothing, and each would wait for the disk.
+ */
 function migrate(db: Database.Database, file: string): void {
   const steps = migrations()
   const newest = steps.at(-1)!.version
@@ -180,13 +183,13 @@ function migrate(db: Database.Database, file: string): void {
   }
   if (current === newest) return
   if (current > 0 && file !== ':memory:') copyTo(`${file}.before-${newest}`, db)
-  for (const step of steps) {
-    if (step.version <= current) continue
-    db.transaction(() => {
-      db.exec(step.sql)
-      db.pragma(`user_version = ${step.version}`)
-    }).exclusive()
+  const take = ({ version, sql }: Migration): void => {
+    db.exec(sql)
+    db.pragma(`user_version = ${version}`)
   }
+  const pending = steps.filter(({ version }) => version > current)
+  if (current === 0) db.transaction(() => pending.forEach(take)).exclusive()
+  else for (const step of pending) db.transaction(() => take(step)).exclusive()
 }
 
 /** A killed attempt may have left half a copy. The file is still what it was then, so the copy is made anew. */

@@ -55,8 +55,13 @@ export class Registry {
     ])
       map.clear()
     const same = new Same()
-    for (const row of this.#db.prepare('select * from keys order by seq').iterate() as Iterable<KeyRow>)
-      this.#keep(keyOf(row, same), row)
+    const page = this.#db.prepare(KEYS)
+    for (let last = -1; ;) {
+      const { upTo, rows } = page.get(last, KEYS_A_PAGE) as { upTo: number | null; rows: string }
+      if (upTo === null) break
+      for (const row of JSON.parse(rows) as KeyRow[]) this.#keepStored(row, same)
+      last = upTo
+    }
     for (const row of this.#db.prepare('select * from credentials').all() as CredentialRow[])
       this.#credentials.set(row.id, credentialOf(row))
     for (const row of this.#db.prepare('select * from policies order by name, version').all() as PolicyRow[])
@@ -347,7 +352,14 @@ export class Registry {
     this.#settings.set(name, value)
   }
 
-  #keep(key: KeyRecord, row?: KeyRow): void {
+  #keepStored(row: KeyRow, same: Same): void {
+    const key = keyOf(row, same)
+    this.#keep(key)
+    const [inFlight] = row
+    if (inFlight !== null) this.#inFlight.set(key.id, JSON.parse(inFlight) as string[])
+  }
+
+  #keep(key: KeyRecord): void {
     this.#replace(key)
     if (key.parentId !== null) {
       const siblings = this.#children.get(key.parentId)
@@ -355,7 +367,6 @@ export class Registry {
       else this.#children.set(key.parentId, [key.id])
     }
     if (key.replaces != null) this.#successors.set(key.replaces, key.id)
-    if (row?.revoke_in_flight) this.#inFlight.set(key.id, JSON.parse(row.revoke_in_flight) as string[])
   }
 
   #replace(key: KeyRecord): void {
@@ -379,27 +390,35 @@ function pageOf<T extends { readonly id: string }>(rows: readonly T[], page: Pag
   return { rows: found, next: start + page.limit < rows.length ? found.at(-1)!.id : null }
 }
 
-interface KeyRow {
-  id: string
-  public_id: string
-  digest: string
-  last4: string
-  name: string
-  parent_id: string | null
-  root_id: string
-  policy_id: string
-  narrowings: string
-  credential_ids: string
-  run: string | null
-  run_cap: number | null
-  test: number
-  expires_at: number | null
-  created_at: number
-  revoked_at: number | null
-  revoke_reason: string | null
-  revoke_in_flight: string | null
-  replaces: string | null
-}
+// There may be a hundred thousand, and every value handed over by itself takes longer than reading it. So they come by the
+// page as one text, in this order and without names, and a key that is its own root does not say so again.
+const KEYS = `select max(seq) as upTo, json_group_array(json_array(revoke_in_flight, id, public_id, digest, last4, name,
+    parent_id, nullif(root_id, id), policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at,
+    revoked_at, revoke_reason, replaces) order by seq) as rows
+  from (select * from keys where seq > ? order by seq limit ?)`
+const KEYS_A_PAGE = 1_000
+type KeyRow = readonly [
+  inFlightAtRevoke: string | null,
+  id: string,
+  publicId: string,
+  digest: string,
+  last4: string,
+  name: string,
+  parentId: string | null,
+  otherRoot: string | null,
+  policyId: string,
+  narrowings: string,
+  credentialIds: string,
+  run: string | null,
+  runCap: number | null,
+  test: number,
+  expiresAt: number | null,
+  createdAt: number,
+  revokedAt: number | null,
+  revokeReason: string | null,
+  replaces: string | null,
+]
+
 /**
  * What many keys have in common is in memory once: by far most are issued under a few policies and for the same
  * credentials.
@@ -421,27 +440,31 @@ class Same {
   }
 }
 
-const keyOf = (row: KeyRow, same: Same): KeyRecord => ({
-  id: row.id,
-  publicId: row.public_id,
-  digest: row.digest,
-  last4: row.last4,
-  name: row.name,
-  parentId: row.parent_id,
-  rootId: row.root_id === row.id ? row.id : row.root_id,
-  policyId: same.text(row.policy_id),
-  narrowings: same.list(row.narrowings),
-  credentialIds: same.list(row.credential_ids) as readonly string[],
-  run: row.run,
-  runCap: row.run_cap === null ? null : usd(BigInt(row.run_cap)),
-  test: row.test === 1,
-  expiresAt: row.expires_at,
-  createdAt: row.created_at,
-  revokedAt: row.revoked_at,
-  revokeReason: row.revoke_reason,
-  lastUsedAt: null,
-  ...(row.replaces === null ? {} : { replaces: row.replaces }),
-})
+function keyOf(row: KeyRow, same: Same): KeyRecord {
+  const [, id, publicId, digest, last4, name, parentId, otherRoot, policyId, narrowings, credentialIds, ...rest] = row
+  const [run, runCap, test, expiresAt, createdAt, revokedAt, revokeReason, replaces] = rest
+  return {
+    id,
+    publicId,
+    digest,
+    last4,
+    name,
+    parentId,
+    rootId: otherRoot ?? id,
+    policyId: same.text(policyId),
+    narrowings: same.list(narrowings),
+    credentialIds: same.list(credentialIds) as readonly string[],
+    run,
+    runCap: runCap === null ? null : usd(BigInt(runCap)),
+    test: test === 1,
+    expiresAt,
+    createdAt,
+    revokedAt,
+    revokeReason,
+    lastUsedAt: null,
+    ...(replaces === null ? {} : { replaces }),
+  }
+}
 
 interface CredentialRow {
   id: string

@@ -19,7 +19,8 @@ import { baseOf, labelsIn, readAuthorization } from './head.js'
 import { MCP_PATH } from './mcp/address.js'
 import type { McpListener } from './mcp/listener.js'
 import { shownKey } from './shown-key.js'
-import { TokenListener } from './tokens.js'
+import type { TokenListener } from './tokens.js'
+import { TOKENS_PATH } from './tokens-path.js'
 import { WebhookListener, type WebhookMeans } from './webhooks.js'
 
 const BODY_BYTES_MAX = 256 * 1024
@@ -119,12 +120,22 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
     void webhooks.handle(vendor, incoming, outgoing, full).finally(() => ended(incoming))
   }
 
-  const tokens = new TokenListener(engine)
+  // Loaded when the first is asked for: what checks such a request is a good part of the admin API.
+  let issuing: Promise<TokenListener> | null = null
+  const tokens = (): Promise<TokenListener> =>
+    (issuing ??= import('./tokens.js').then(({ TokenListener: Listener }) => new Listener(engine)))
   const serveTokens = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     begun(incoming)
     if (draining) outgoing.setHeader('connection', 'close')
     const full = draining ? STOPPING : inFlight > IN_FLIGHT_MAX ? BUSY : null
-    void tokens.handle(incoming, outgoing, full).finally(() => ended(incoming))
+    const answered = tokens().then((listener) => listener.handle(incoming, outgoing, full))
+    // It answers its own faults; what is left is that it could not be loaded, which must not end the server.
+    void answered
+      .catch((cause: unknown) => {
+        engine.log('error', 'internal_fault', { message: (cause as Error).message })
+        outgoing.destroy()
+      })
+      .finally(() => ended(incoming))
   }
 
   const routes = (): Hono<NodeEnv> => new Hono<NodeEnv>({ getPath: (request) => request.url })
@@ -188,7 +199,8 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
       if (MCP_PATH.test(url)) return serveMcp(incoming, outgoing)
       const telling = webhooks.vendorAt(url)
       if (telling !== null) return serveWebhook(telling, incoming, outgoing)
-      if (tokens.takes(incoming, () => withHost(NOBODY, incoming, hosts, engine).host !== null))
+      // At a host of a vendor's all paths are the vendor's.
+      if (url === TOKENS_PATH && incoming.method === 'POST' && withHost(NOBODY, incoming, hosts, engine).host === null)
         return serveTokens(incoming, outgoing)
       const known = prefixed.test(url)
       const at = known ? null : configuredAt(url, engine)
@@ -202,8 +214,8 @@ export function agentListener(engine: Engine, settle?: WebhookMeans['settle']): 
   }
 }
 
-/** Hono wants a Response from a handler; the answer goes out through node's own. */
-const SENT = new Response(null)
+/** Hono wants something from a handler; the answer goes out through node's own. A real Response would load Node's fetch. */
+const SENT = Object.freeze({}) as Response
 
 const NOBODY = { prefix: null, host: null, root: null } as const
 

@@ -19,9 +19,8 @@ import { parseJson } from '../wire/json.js'
 import { readBody } from './body.js'
 import { baseOf, labelsIn, readAuthorization } from './head.js'
 import { Issued } from './issued.js'
+import { TOKENS_PATH } from './tokens-path.js'
 
-/** No vendor has it at its root, and one by configuration cannot take it: a path of one segment names no vendor. */
-const TOKENS_PATH = '/tokens'
 /** Some two hundred patterns. They stay in memory, and every call of the token is held against them. */
 const BODY_BYTES_MAX = 16 * 1024
 const REASON_CHARS_MAX = 500
@@ -59,11 +58,6 @@ export class TokenListener {
   constructor(engine: Engine) {
     this.#engine = engine
     this.#issued = new Issued(engine.ledger, engine.clock, ISSUED_A_DAY_MAX)
-  }
-
-  /** @param vendorHost whether the host name is a vendor's: all its paths are the vendor's then */
-  takes({ method, url }: IncomingMessage, vendorHost: () => boolean): boolean {
-    return url === TOKENS_PATH && method === 'POST' && !vendorHost()
   }
 
   async handle(incoming: IncomingMessage, outgoing: ServerResponse, full: string | null): Promise<void> {

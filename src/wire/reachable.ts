@@ -28,9 +28,9 @@ const PRIVATE = [
   '3fff::/20',
 ]
 /** Of IPv6 only what is routed: everything outside is loopback, link-local, site-local, multicast or a translation. */
-const ROUTED = listOf(['2000::/3'])
-const UNREACHABLE = listOf(PRIVATE)
-const LOOPBACK = listOf(['127.0.0.0/8', '::1/128'])
+const ROUTED = lazily(['2000::/3'])
+const UNREACHABLE = lazily(PRIVATE)
+const LOOPBACK = lazily(['127.0.0.0/8', '::1/128'])
 /** Names that a resolver answers from its own network, whatever it is asked. */
 const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|private|localdomain|home\.arpa)$/
 
@@ -142,8 +142,8 @@ export class Reachable {
   #permits(address: string): boolean {
     const kind = family(address)
     if (this.#networks.check(address, kind)) return true
-    if (UNREACHABLE.check(address, kind)) return false
-    return kind === 'ipv4' || ROUTED.check(address, kind)
+    if (UNREACHABLE().check(address, kind)) return false
+    return kind === 'ipv4' || ROUTED().check(address, kind)
   }
 }
 
@@ -165,6 +165,12 @@ function networkOf(entry: string): { readonly address: string; readonly bits: nu
   return given > most ? null : { address, bits: given }
 }
 
+/** Made when the first address is judged: where no vendor is by configuration, none ever is. */
+function lazily(entries: readonly string[]): () => BlockList {
+  let list: BlockList | null = null
+  return () => (list ??= listOf(entries))
+}
+
 function listOf(entries: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {
@@ -182,7 +188,7 @@ function family(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4'
 }
 const isLoopback = (host: string): boolean =>
-  host === 'localhost' || (isIP(host) !== 0 && LOOPBACK.check(host, family(host)))
+  host === 'localhost' || (isIP(host) !== 0 && LOOPBACK().check(host, family(host)))
 
 /** What a promise gives in time; null when it fails or is late. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {

@@ -34,11 +34,13 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 const BUILT = ['src', 'vendors', 'policies', 'fixtures']
 /** Built into dist beside the program, for measuring. */
 const MEASURING = ['bench', 'test/helpers']
+/** What the command is made of once `tsc` has written its modules. */
+const CHUNKS = 'dist/src/chunks/'
 let packed: readonly string[]
 
 beforeAll(() => {
   mkdirSync(copy)
-  const wanted = [...BUILT, ...MEASURING, 'docs', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
+  const wanted = [...BUILT, ...MEASURING, 'docs', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
   for (const name of [...wanted, 'README.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE'])
     cpSync(join(root, name), join(copy, name), { recursive: true, filter: (path) => !path.includes('node_modules') })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
@@ -90,7 +92,25 @@ test('the package holds what is built from the sources, what is read beside it, 
   const beside = manifest.files
     .filter((path) => path !== 'dist' && !path.startsWith('!'))
     .flatMap((path) => (statSync(join(root, path)).isFile() ? [path] : filesIn(path)))
-  expect(packed).toEqual([...built, ...built.map((path) => `${path}.map`), ...beside, 'package.json'].sort())
+  const rest = packed.filter((path) => !path.startsWith(CHUNKS))
+  expect(rest).toEqual([...built, ...built.map((path) => `${path}.map`), ...beside, 'package.json'].sort())
+})
+
+test('what a start loads is in two chunks, with the licences of whatever else is in them', () => {
+  const own = join(home, 'node_modules', 'spendgate')
+  const text = (path: string): string => readFileSync(join(own, path), 'utf8')
+  expect(packed).toEqual(expect.arrayContaining([`${CHUNKS}command.js`, `${CHUNKS}server.js`]))
+  const odd = packed.filter((path) => path.startsWith(CHUNKS) && !/\.js(?:\.map)?$/.test(path))
+  expect(odd).toEqual([`${CHUNKS}LICENSES.txt`])
+  expect(text(`${CHUNKS}LICENSES.txt`)).toMatch(/^undici 7\.\S+ \(MIT\)\n\nMIT License/m)
+  const imported = (path: string): string[] =>
+    [...text(path).matchAll(/^import (?:[^'"]* from )?"([^"]+)"/gm)].map(([, from]) => from!)
+  expect(imported('dist/src/cli/index.js')).toEqual(['../chunks/command.js'])
+  const outside = packed
+    .filter((path) => path.startsWith(CHUNKS) && path.endsWith('.js'))
+    .flatMap(imported)
+    .filter((from) => !from.startsWith('./') && !from.startsWith('node:'))
+  expect(outside.filter((from) => !(from in manifest.dependencies))).toEqual([])
 })
 
 test('nothing that runs needs what only measures', () => {
