@@ -33,8 +33,6 @@ interface Stretch {
   readonly from: Mark
   readonly to: Mark
   readonly waits?: true
-  /** What undici tells of, and other clients may not. */
-  readonly optional?: true
 }
 
 /** In the order of a call. Together they are all of it that the server sees. */
@@ -47,21 +45,14 @@ const STRETCHES: readonly Stretch[] = [
   { what: 'ledger: row, entries, totals, commit and fsync', from: 'decided', to: 'admitted', waits: true },
   { what: 'after the commit: credential, headers, namespaced key', from: 'admitted', to: 'send' },
   { what: 'a connection to the vendor', from: 'send', to: 'leave' },
-  { what: 'head and body written', from: 'leave', to: 'written', optional: true },
-  { what: 'the vendor, to the first byte', from: 'written', to: 'heard', waits: true, optional: true },
-  { what: 'the rest of the reply', from: 'heard', to: 'replied', optional: true },
+  { what: 'head and body written', from: 'leave', to: 'written' },
+  { what: 'the vendor, to the first byte', from: 'written', to: 'heard', waits: true },
+  { what: 'the rest of the reply', from: 'heard', to: 'replied' },
   { what: 'read the outcome', from: 'replied', to: 'settle' },
   { what: 'settle: put in line for the next commit', from: 'settle', to: 'settled' },
   { what: 'scrub, rewrite links, headers of the reply', from: 'settled', to: 'answer' },
   { what: 'write the reply', from: 'answer', to: 'answered' },
 ]
-const WHOLE_REPLY: Stretch = {
-  what: 'request written, the vendor, whole reply',
-  from: 'leave',
-  to: 'replied',
-  waits: true,
-}
-
 export async function measureSteps(
   layout: Layout,
   { windowMs, syncs }: { readonly windowMs: number; readonly syncs: number },
@@ -111,12 +102,7 @@ export async function measureSteps(
 
 /** @throws Error when calls do not come by the marks: then the product is no longer built as the marks have it */
 export function stepsOf(calls: readonly Marked[]): Step[] {
-  const told = calls.filter((call) => call.written !== undefined && call.heard !== undefined).length
-  const stretches =
-    told === calls.length
-      ? STRETCHES
-      : STRETCHES.flatMap((each) => (each.from === 'leave' ? [WHOLE_REPLY] : each.optional ? [] : [each]))
-  return stretches.map(({ what, from, to, waits = false }) => {
+  return STRETCHES.map(({ what, from, to, waits = false }) => {
     const spans = calls.flatMap((call) =>
       call[from] === undefined || call[to] === undefined ? [] : [(call[to] - call[from]) * 1000],
     )

@@ -113,7 +113,7 @@ export const GROUPS = [
   'pipeline',
   'ledger',
   'hashing',
-  'undici',
+  'vendor client',
   'gc',
   'timers and loop',
   'other',
@@ -123,7 +123,7 @@ export type Group = (typeof GROUPS)[number]
 /** Which code belongs to which; the first that fits. Files as `fileOf` names them. */
 const BELONGS: readonly (readonly [Group, RegExp])[] = [
   ['hashing', /^node:internal\/crypto|^node:crypto|^src\/ledger\/(?:chain|call-seal)|^src\/custody\/keys/],
-  ['undici', /^undici|^wasm:|^src\/wire\/upstream/],
+  ['vendor client', /^src\/wire\/(?:upstream|client)/],
   ['ledger', /^src\/ledger|^better-sqlite3|^bindings/],
   ['wire', /^src\/wire/],
   ['vendor', /^vendors|^src\/catalogue|^libphonenumber/],
@@ -225,7 +225,6 @@ function partOf(frame: Frame): string | null {
   if (file === '') return frame.functionName.startsWith('(') ? frame.functionName : null
   if (file.startsWith('node:'))
     return file.replace(/^node:(internal\/)?_?/, 'node:').replace(/^(node:[a-z0-9]+).*/, '$1')
-  if (file.startsWith('wasm:')) return 'undici'
   const ours = /(?:^|\/)((?:src|vendors|policies)\/[^/]+)/.exec(file)
   return ours?.[1] ?? /^(?:@[^/]+\/)?[^/]+/.exec(file)![0]
 }

@@ -95,9 +95,8 @@ export async function start(options: TargetOptions): Promise<Role<TargetFacts, M
     mark('replied')
     return result
   } as typeof send
-  // undici tells of these itself. Where another client is used they are absent, and `leave` to `replied` is one step.
-  subscribe('undici:client:sendHeaders', () => mark('written'))
-  subscribe('undici:request:headers', () => mark('heard'))
+  subscribe('spendgate:vendor:request', () => mark('written'))
+  subscribe('spendgate:vendor:reply', () => mark('heard'))
 
   const end = ServerResponse.prototype.end
   ServerResponse.prototype.end = function (this: ServerResponse, ...rest: unknown[]): ServerResponse {

@@ -1,7 +1,13 @@
-import { Pool, type Dispatcher } from 'undici'
+import { channel } from 'node:diagnostics_channel'
+import { assert } from '../assert.js'
 import type { Clock } from '../contracts/clock.js'
 import { Together } from '../together.js'
 import { AccessTokens, type Access } from './access-tokens.js'
+import { ENOUGH, type Asker } from './client/asker.js'
+import type { Connection, Destination } from './client/connection.js'
+import { outgoing, type Outgoing } from './client/outgoing.js'
+import { Pool } from './client/pool.js'
+import { Ticks } from './client/ticks.js'
 import { Reachable } from './reachable.js'
 
 /** One request to a vendor, complete: nothing is added to it here but framing. */
@@ -59,9 +65,11 @@ export interface Reading {
   enough(piece: Buffer, headers: readonly string[]): boolean
 }
 
+/** The head of a reply has come, for those who watch the process. */
+const answering = channel('spendgate:vendor:reply')
+
 const REPLY_BYTES_MAX = 8 * 1024 * 1024
 const CONNECT_MS = 5_000
-const CONNECTIONS_MAX = 1024
 
 /**
  * Connections to vendors. One pool an origin, one request at a time on a connection (a pipelined charge could be
@@ -70,6 +78,9 @@ const CONNECTIONS_MAX = 1024
  */
 export class Upstream {
   readonly #pools = new Map<string, Pool>()
+  readonly #ticks = new Ticks(() => {
+    for (const pool of this.#pools.values()) pool.check()
+  })
   readonly #timeoutMs: number
   readonly #together = new Together()
   #underWay = 0
@@ -98,25 +109,17 @@ export class Upstream {
     if (request.access !== undefined) return this.#tokens.send(request, request.access, gate)
     const refused = this.#refused(request)
     if (refused !== null) return Promise.resolve(unsent(refused))
-    this.#underWay++
     return new Promise((resolve) => {
+      const pool = this.#pool(request)
+      const bytes = outgoing(request.method, request.target, request.headers, request.body, pool.host)
+      if (typeof bytes === 'string') return resolve(unsent(bytes))
+      this.#underWay++
       const done = (result: UpstreamReply | UpstreamFault | Withheld<T>): void =>
         this.#together.run(() => {
           this.#underWay--
           resolve(request.clean === undefined ? result : cleaned(result, request.clean))
         }, this.#underWay)
-      const handler = new Exchange(done, gate, this.#clock, reading, Math.min(timeoutMs, this.#timeoutMs))
-      this.#pool(request).dispatch(
-        {
-          path: request.target,
-          method: request.method as Dispatcher.HttpMethod,
-          headers: request.headers,
-          body: request.body,
-          headersTimeout: Math.min(timeoutMs, this.#timeoutMs),
-          bodyTimeout: Math.min(timeoutMs, this.#timeoutMs),
-        },
-        handler,
-      )
+      pool.send(new Exchange(bytes, done, gate, this.#clock, reading, Math.min(timeoutMs, this.#timeoutMs)))
     })
   }
 
@@ -130,26 +133,30 @@ export class Upstream {
     const name = guarded === true ? guardedName(origin) : origin
     let pool = this.#pools.get(name)
     if (pool === undefined) {
-      pool = new Pool(origin, {
-        connections: CONNECTIONS_MAX,
-        pipelining: 1,
-        // The TLS handshake is part of it.
-        connect: {
-          timeout: Math.min(CONNECT_MS, this.#timeoutMs),
-          ...(guarded === true ? { lookup: this.#reachable.lookupFor(origin) } : {}),
-        },
-        maxHeaderSize: 16 * 1024,
-        // Below what vendors and their load balancers keep idle connections for: a request on a dying connection is a call of unknown outcome.
-        keepAliveTimeout: 4_000,
-        keepAliveMaxTimeout: 30_000,
-      })
+      const lookup = guarded === true ? this.#reachable.lookupFor(origin) : null
+      pool = new Pool(destinationOf(origin, lookup, Math.min(CONNECT_MS, this.#timeoutMs)), this.#ticks, this.#clock)
       this.#pools.set(name, pool)
     }
     return pool
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()))
+  }
+}
+
+function destinationOf(origin: string, lookup: Destination['lookup'], connectMs: number): Destination {
+  const url = new URL(origin)
+  const tls = url.protocol === 'https:'
+  assert(tls || url.protocol === 'http:', 'an origin is reached by HTTP')
+  return {
+    origin,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    named: url.host,
+    port: url.port === '' ? (tls ? 443 : 80) : Number(url.port),
+    tls,
+    lookup,
+    connectMs,
   }
 }
 
@@ -163,106 +170,124 @@ function cleaned<T>(
 
 const guardedName = (origin: string): string => `guarded ${origin}`
 
-class Exchange<T> implements Dispatcher.DispatchHandler {
+class Exchange<T> implements Asker {
+  readonly outgoing: Outgoing
+  readonly timeoutMs: number
   readonly #resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void
   readonly #gate: () => T | null
   readonly #clock: Clock
   readonly #startedAt: number
   #sent = false
-  #withheld: T | null = null
-  #abort: ((reason?: Error) => void) | null = null
+  #connection: Connection | null = null
   #status = 0
   #headers: string[] = []
-  #chunks: Buffer[] = []
+  #body = NOTHING
   #bytes = 0
   readonly #reading: Reading | null
   readonly #deadline: NodeJS.Timeout | null
-  #ended: 'enough' | 'late' | null = null
+  #late = false
 
   constructor(
+    outgoing: Outgoing,
     resolve: (result: UpstreamReply | UpstreamFault | Withheld<T>) => void,
     gate: () => T | null,
     clock: Clock,
     reading: Reading | null,
-    wholeMs: number,
+    timeoutMs: number,
   ) {
+    this.outgoing = outgoing
+    this.timeoutMs = timeoutMs
     this.#resolve = resolve
     this.#gate = gate
     this.#clock = clock
     this.#startedAt = clock.monotonic()
     this.#reading = reading
-    this.#deadline = reading && setTimeout(() => this.#end('late'), wholeMs)
+    this.#deadline = reading && setTimeout(() => this.#tooLate(), timeoutMs)
   }
 
-  /** undici calls this in the same turn in which it then writes the request's head. */
-  onConnect(abort: (reason?: Error) => void): void {
-    this.#abort = abort
-    if (this.#ended === 'late') return abort(new Error('too late'))
-    if (this.#sent) return
-    const because = this.#gate()
+  leaves(connection: Connection): boolean {
+    if (this.#late) {
+      this.onFault(LATE, true)
+      return false
+    }
+    let because: T | null
+    try {
+      because = this.#gate()
+    } catch (error) {
+      this.onFault(saidBy(error), false)
+      return false
+    }
     if (because !== null) {
-      this.#withheld = because
-      abort(new Error('withheld'))
-      return
+      this.#end({ kind: 'withheld', because })
+      return false
     }
     this.#sent = true
-  }
-
-  onHeaders(status: number, raw: Buffer[]): boolean {
-    if (status < 200) return true
-    this.#status = status
-    this.#headers = raw.map((part, i) =>
-      i % 2 === 0 ? part.toString('latin1').toLowerCase() : part.toString('latin1'),
-    )
+    this.#connection = connection
     return true
   }
 
-  onData(chunk: Buffer): boolean {
-    this.#bytes += chunk.length
+  onHead(status: number, headers: string[]): void {
+    if (answering.hasSubscribers) answering.publish({ status })
+    this.#status = status
+    this.#headers = headers
+  }
+
+  onPiece(bytes: Buffer, from: number, to: number): typeof ENOUGH | string | null {
+    const at = this.#bytes
+    this.#bytes += to - from
     const bytesMax = this.#reading?.bytesMax ?? REPLY_BYTES_MAX
-    if (this.#bytes > bytesMax) {
-      this.#abort?.(new Error(`the reply is larger than ${bytesMax} bytes`))
-      return false
+    if (this.#bytes > bytesMax) return `It is larger than ${bytesMax} bytes.`
+    this.#makeRoom()
+    bytes.copy(this.#body, at, from, to)
+    if (this.#reading === null) return null
+    try {
+      return this.#reading.enough(this.#body.subarray(at, this.#bytes), this.#headers) ? ENOUGH : null
+    } catch (error) {
+      return saidBy(error)
     }
-    this.#chunks.push(chunk)
-    if (this.#reading?.enough(chunk, this.#headers) !== true) return true
-    this.#end('enough')
-    return false
   }
 
-  onComplete(): void {
+  /** Most replies come in one piece, which has the room it needs; what goes on is copied as often as its length doubles. */
+  #makeRoom(): void {
+    if (this.#bytes <= this.#body.length) return
+    const roomier = Buffer.allocUnsafe(
+      this.#body.length === 0 ? this.#bytes : Math.max(this.#bytes, 2 * this.#body.length),
+    )
+    this.#body.copy(roomier)
+    this.#body = roomier
+  }
+
+  onEnd(): void {
+    const body = this.#bytes === this.#body.length ? this.#body : this.#body.subarray(0, this.#bytes)
+    this.#end({ kind: 'reply', status: this.#status, headers: this.#headers, body, ms: this.#ms() })
+  }
+
+  onFault(message: string, timedOut: boolean): void {
+    this.#end({ kind: 'fault', sent: this.#sent, timedOut, message, ms: this.#ms() })
+  }
+
+  #end(result: UpstreamReply | UpstreamFault | Withheld<T>): void {
     if (this.#deadline !== null) clearTimeout(this.#deadline)
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    this.#resolve({ kind: 'reply', status: this.#status, headers: this.#headers, body, ms: this.#ms() })
+    this.#connection = null
+    this.#resolve(result)
   }
 
-  onError(error: Error & { code?: string }): void {
-    if (this.#ended === 'enough') return this.onComplete()
-    if (this.#deadline !== null) clearTimeout(this.#deadline)
-    if (this.#withheld !== null) {
-      this.#resolve({ kind: 'withheld', because: this.#withheld })
-      return
-    }
-    const timedOut = this.#ended === 'late' || TIMEOUTS.has(error.code ?? '')
-    this.#resolve({
-      kind: 'fault',
-      sent: this.#sent,
-      timedOut,
-      message: `${error.code ?? error.name}: ${error.message}`,
-      ms: this.#ms(),
-    })
-  }
-
-  /** Gives up what would still come. */
-  #end(because: 'enough' | 'late'): void {
-    this.#ended ??= because
-    this.#abort?.(new Error(because))
+  /** One that has not left yet never will. */
+  #tooLate(): void {
+    this.#late = true
+    if (this.#connection === null) return
+    this.#connection.giveUp(this)
+    this.onFault(LATE, true)
   }
 
   #ms(): number {
     return Math.round(this.#clock.monotonic() - this.#startedAt)
   }
 }
+
+const NOTHING = Buffer.alloc(0)
+const LATE = 'The time for the whole of it was over.'
+const saidBy = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error))
 
 /** Nothing has left, and why. */
 export const unsent = (message: string): UpstreamFault => ({
@@ -272,5 +297,3 @@ export const unsent = (message: string): UpstreamFault => ({
   message,
   ms: 0,
 })
-
-const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])

@@ -64,7 +64,7 @@ describe('the bench, as built, for a moment', () => {
     expect(stepsTable(steps!)).toContain('fsync')
     expect(shares!.groups.reduce((sum, { percent }) => sum + percent, 0)).toBeCloseTo(100)
     expect(shares!.groups.find(({ group }) => group === 'ledger')!.us).toBeGreaterThan(0)
-    expect(sharesTable(shares!)).toContain('undici')
+    expect(sharesTable(shares!)).toContain('vendor client')
   })
 
   test('the ledger is measured at each size it was filled to', { timeout: LONG }, async () => {

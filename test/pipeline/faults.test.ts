@@ -21,7 +21,7 @@ import { basic, books, callIdOf, codeOf, payment, rowOf, startWorld } from './gi
  */
 
 const TIMEOUT_MS = 250
-/** undici looks at its time-outs about once a second. */
+/** Time-outs are looked at four times a second. */
 const LATE_MS = 5_000
 const ENV = { SPENDGATE_UPSTREAM_TIMEOUT_MS: String(TIMEOUT_MS) }
 const NAMES = ['stripe', 'twilio', 'resend'] as const

@@ -47,7 +47,7 @@ const STOPPED = new Set(['key_revoked', 'key_expired', 'key_frozen'])
  * Clients that never pause, on several keys at once, so that a stop of one of them always meets calls in every state:
  * being read, waiting for a look-up, being admitted, about to leave, at the vendor, on their way back. Everything runs in
  * one process, so that what happened has one order: the first byte of each request to a vendor is noted in the turn in
- * which it is written, by undici's own channel and not by spendgate.
+ * which it is written, by the client that writes it and not by what decides.
  */
 export class Storm {
   readonly sent: Sent[] = []
@@ -212,5 +212,5 @@ export class Storm {
 const BURST = 16
 /** What marks a call in its body: its victim, its number, and whether the child made it. */
 export const TAG = /\bv(\d+)-\d+(c?)\b/
-/** undici tells of each request's head right before it is written to the socket. */
-const CHANNEL = 'undici:client:sendHeaders'
+/** A connection tells of each request right before it writes it to its socket. */
+const CHANNEL = 'spendgate:vendor:request'

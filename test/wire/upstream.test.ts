@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -155,6 +156,74 @@ describe('the gate', () => {
     })
     expect(asked).toBe(0)
   })
+})
+
+describe('a reply that may be a stream', () => {
+  const read = (
+    enough: (piece: Buffer) => boolean,
+    bytesMax = 1_000,
+    timeoutMs?: number,
+  ): ReturnType<Upstream['send']> => upstream.send(request(), open, timeoutMs, { bytesMax, enough })
+  const trickle = (response: ServerResponse): void => {
+    const drops = setInterval(() => void response.write('drop;'), 20)
+    response.once('close', () => clearInterval(drops))
+  }
+
+  test('is read until there is enough, and the rest is not waited for', async () => {
+    vendor.answer = (_, response) => trickle(response)
+    let seen = ''
+    const reply = await read((piece) => (seen += piece.toString()).length >= 10)
+    expect(reply.kind === 'reply' && reply.body.toString()).toBe(seen)
+    expect(seen).toMatch(/^(?:drop;){2,}$/)
+  })
+
+  test('is read to its end where that is never', async () => {
+    vendor.answer = (_, response) => void response.end('all of it')
+    const reply = await read(() => false)
+    expect(reply.kind === 'reply' && reply.body.toString()).toBe('all of it')
+  })
+
+  test('has its time-out for the whole, however often something comes', async () => {
+    vendor.answer = (_, response) => trickle(response)
+    const startedAt = performance.now()
+    expect(await read(() => false, 100_000)).toMatchObject({ kind: 'fault', sent: true, timedOut: true })
+    expect(performance.now() - startedAt).toBeLessThan(1_500)
+  })
+
+  test('has a limit of its own', async () => {
+    vendor.answer = (_, response) => void response.end('x'.repeat(100))
+    expect(await read(() => false, 99)).toMatchObject({ kind: 'fault', sent: true, timedOut: false })
+  })
+
+  test('that its reader fails on is a fault of unknown outcome', async () => {
+    vendor.answer = (_, response) => void response.end('x')
+    const failing = read(() => {
+      throw new RangeError('no such thing')
+    })
+    expect(await failing).toMatchObject({
+      kind: 'fault',
+      sent: true,
+      message: expect.stringContaining('no such thing'),
+    })
+  })
+})
+
+test('a gate that fails lets nothing leave', async () => {
+  const failing = upstream.send(request(), () => {
+    throw new Error('no such call')
+  })
+  expect(await failing).toMatchObject({ kind: 'fault', sent: false, message: expect.stringContaining('no such call') })
+  expect(vendor.seen).toEqual([])
+})
+
+test('a large reply that comes in many pieces is the same bytes', async () => {
+  const body = Buffer.from(Array.from({ length: 300_000 }, (_, n) => (n * 31) % 251))
+  vendor.answer = (_, response) => {
+    for (let at = 0; at < body.length; at += 7_000) response.write(body.subarray(at, at + 7_000))
+    response.end()
+  }
+  const reply = await upstream.send(request(), open)
+  expect(reply.kind === 'reply' && reply.body.equals(body)).toBe(true)
 })
 
 test('calls at the same time do not wait for each other on one connection', async () => {
