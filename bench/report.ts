@@ -214,7 +214,7 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
 }
 
 const fixed = (value: number | null, digits: number): string =>
-  value === null || Number.isNaN(value) ? '–' : value.toFixed(digits)
+  value === null || !Number.isFinite(value) ? '–' : value.toFixed(digits)
 const whole = (value: number | null): string => fixed(value, 0)
 const ratio = (value: number | null): string => fixed(value, 2)
 const ms = (us: number | null): string => fixed(us === null ? null : us / 1000, 2)

@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { childrenOf } from '../machine.js'
 import type { Role } from '../part.js'
 import { freePort, runForeign } from './foreign.js'
 import { AGENT_KEY, PATH, REAL_KEY, type TargetFacts, type TargetOptions } from './target.js'
+
+const WORKER_MS = 2_000
 
 /** nginx's version line, or null when there is no nginx. */
 export function nginxVersion(): string | null {
@@ -20,6 +23,8 @@ export async function start({ upstream, directory }: TargetOptions): Promise<Rol
   const file = join(home, 'nginx.conf')
   writeFileSync(file, configuration(home, port, upstream))
   const nginx = await runForeign(['nginx', '-p', home, '-c', file, '-e', join(home, 'error.log')], port)
+  // The port is open before the worker is there.
+  for (let waited = 0; childrenOf(nginx.pid).length === 0 && waited < WORKER_MS; waited += 10) await pause(10)
   return {
     facts: {
       port,
