@@ -28,19 +28,6 @@ const NEVER_PRICED: ReadonlySet<NumberType> = new Set([
  * @param number E.164
  */
 export function destinationOf(number: string): Destination {
-  const known = KNOWN.get(number)
-  if (known !== undefined) return known
-  if (KNOWN.size >= KNOWN_MAX) KNOWN.clear()
-  const found = looked(number)
-  KNOWN.set(number, found)
-  return found
-}
-
-/** A message asks for its destination before and after it was sent, and each answer takes 10 µs (2026-11). */
-const KNOWN = new Map<string, Destination>()
-const KNOWN_MAX = 4_096
-
-function looked(number: string): Destination {
   const phone = numberingPlans().parsePhoneNumberFromString(number)
   if (!phone || phone.number !== number) return { why: `${number} is not in any numbering plan.` }
   if (phone.country === undefined)
