@@ -240,10 +240,16 @@ export class World {
     return (await this.must('GET', '/audit/verify')).faults
   }
 
-  /** Every byte the server keeps. */
+  /** Every byte the server keeps. It writes meanwhile: where a file was renamed after it was listed, all are read again. */
   files(): Buffer {
     const data = join(this.dir, 'data')
-    return Buffer.concat(readdirSync(data).map((name) => readFileSync(join(data, name))))
+    for (;;) {
+      try {
+        return Buffer.concat(readdirSync(data).map((name) => readFileSync(join(data, name))))
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+      }
+    }
   }
 
   /** Writes bytes as they are on one connection and gives back all that came, until the server closes or `ms` of silence. */
