@@ -11,6 +11,7 @@ import { sharesTable, type Shares } from './profile.js'
 import { figures, figureTable, growthTable, readsTable, startupTable, streamsTable, targetTable } from './report.js'
 import type { Startup } from './startup.js'
 import type { Streamed } from './streams.js'
+import { WORTH, workersTable, type Doubled } from './workers.js'
 
 /** What a run has measured; null or empty: not in this run. */
 export interface Findings {
@@ -25,6 +26,7 @@ export interface Findings {
   readonly growth: readonly Grown[]
   readonly matching: readonly Matching[]
   readonly preloaded: Preloaded | null
+  readonly doubled: readonly Doubled[]
 }
 
 /** The machine and the Node a figure comes from, for sections that are written by themselves. */
@@ -32,7 +34,8 @@ export const machineLine = (): string => `${describeMachine()}, Node ${process.v
 
 /** docs/performance.md, whole. Figures come from the run alone; what does not depend on one is said here once. */
 export function page(findings: Findings, directory: string): string {
-  const { date, comparisons, growth, matching, preloaded, startup, streams, postgres, steps, shares } = findings
+  const { date, comparisons, growth, matching, preloaded, doubled, startup, streams, postgres, steps, shares } =
+    findings
   const [first] = comparisons
   const { plan } = first!
   const fileSystem = fileSystemOf(directory)
@@ -102,6 +105,7 @@ rounds on the same disk: where its range is wide, somebody else used the disk, a
 ${[
   ...(steps === null ? [] : [stepsSection(steps, `${machineLine()}, ${date}`)]),
   ...(shares === null ? [] : [profileSection(shares, `${machineLine()}, ${date}`)]),
+  ...(doubled.length === 0 ? [] : [workersSection(doubled, `${machineLine()}, ${date}`)]),
   ...(startup === null && streams === null ? [] : [memorySection(startup, streams)]),
   ...(postgres === null || typeof postgres === 'string' ? [] : [postgresSection(postgres)]),
   ...(growth.length === 0 ? [] : [growthSection(growth, `${machineLine()}, ${date}`)]),
@@ -148,6 +152,19 @@ and metrics. \`npm run bench -- profile\` shows the functions.
 - \`npm run bench -- profile\`: ${machine}
 
 ${sharesTable(shares)}
+`
+
+export const workersSection = (doubled: readonly Doubled[], machine: string): string => `## A second process
+
+One server, and two of it side by side that share nothing, not even a ledger, each with half of the connections; load and
+vendor beside them and nothing pinned. It bounds what several processes with one owner of the ledger could reach, which
+do the same work and talk to each other besides; they are worth building from ${WORTH} × on. *At most* is what two
+processors would bring if load and vendor cost nothing: a single server is full when the thread that answers is, and two
+could fill both processors with all their threads, so twice that thread's share of a server's CPU time.
+
+- \`npm run bench -- workers\`: ${machine}
+
+${workersTable(doubled)}
 `
 
 const memorySection = (startup: Startup | null, streams: Streamed | null): string => `## Start-up, keys and streams

@@ -5,7 +5,15 @@ import { packageRoot } from '../src/package-root.js'
 import { explainTable, matchingTable, measureCatalogues } from './catalogue.js'
 import { compare, type Plan } from './compare.js'
 import { dashboardTable, measureDashboard } from './dashboard.js'
-import { growthSection, machineLine, page, profileSection, stepsSection, type Findings } from './document.js'
+import {
+  growthSection,
+  machineLine,
+  page,
+  profileSection,
+  stepsSection,
+  workersSection,
+  type Findings,
+} from './document.js'
 import { goals, goalTable, missed } from './goals.js'
 import type { Grown } from './growth.js'
 import { measureSteps, stepsTable } from './latency.js'
@@ -31,6 +39,7 @@ import { withSection } from './section.js'
 import { measureShared, sharedTable } from './shared-budgets.js'
 import { measureStartup } from './startup.js'
 import { measureStreams } from './streams.js'
+import { measureWorkers, workersTable } from './workers.js'
 
 const USAGE = `npm run bench                 everything below but shared, policies, contention, dashboard and revoke; rewrites docs/performance.md (a quarter of an hour)
 npm run bench -- compare      the targets side by side, and the goals they are measured for
@@ -47,6 +56,7 @@ npm run bench -- preload      what the preload costs a program; rewrites its sec
 npm run bench -- contention   several nodes on one PostgreSQL; rewrites its section of docs/scaling.md
 npm run bench -- dashboard    the operator's pages on a book of a million calls of today, and while they follow
 npm run bench -- revoke       how long a revoke and a freeze take while agents keep the server busy
+npm run bench -- workers      what a second process brings; rewrites its section of docs/performance.md
 npm run bench -- check        that the bench works: a few seconds, no figure worth reading
 
   --quick               short windows, few rounds, small ledgers: minutes, and no page is rewritten
@@ -85,6 +95,7 @@ const VERBS = [
   'shared',
   'policies',
   'dashboard',
+  'workers',
   'check',
 ] as const
 type Verb = (typeof VERBS)[number]
@@ -173,6 +184,7 @@ const SECTIONS: Partial<Record<Verb, (findings: Findings, machine: string) => st
   profile: ({ shares }, machine) => shares && profileSection(shares, machine),
   growth: ({ growth }, machine) => (growth.length === 0 ? null : growthSection(growth, machine)),
   preload: ({ preloaded }, machine) => preloaded && preloadSection(preloaded, machine),
+  workers: ({ doubled }, machine) => (doubled.length === 0 ? null : workersSection(doubled, machine)),
 }
 
 /** Everything the verb asks for, shown as it comes. */
@@ -192,6 +204,7 @@ async function measured(choice: Choice, directory: string): Promise<Findings> {
     growth: [],
     matching: [],
     preloaded: null,
+    doubled: [],
   }
   if (asks('all', 'compare', 'check')) {
     for (const each of layouts) {
@@ -215,6 +228,11 @@ async function measured(choice: Choice, directory: string): Promise<Findings> {
     findings.shares = profiled.shares
     if (verb === 'profile') tell(profiled.text(top))
     tell(sharesTable(profiled.shares))
+  }
+  if (asks('all', 'workers')) {
+    say('a second process …')
+    findings.doubled = await measureWorkers(plan, directory)
+    tell(workersTable(findings.doubled))
   }
   if (asks('all', 'startup')) {
     say('start-up …')

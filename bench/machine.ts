@@ -69,6 +69,12 @@ export function cpuNs(pids: readonly number[]): number | null {
   return total
 }
 
+/** The same of a process's main thread alone. */
+export function mainThreadNs(pid: number): number | null {
+  const schedstat = textOf(`/proc/${pid}/task/${pid}/schedstat`)
+  return schedstat === '' ? null : Number(schedstat.split(' ')[0])
+}
+
 /** Resident memory of processes now and at its highest, in MiB; null where there is no /proc. */
 export function residentMib(pids: readonly number[]): { readonly now: number; readonly highest: number } | null {
   const statuses = pids.map((pid) => textOf(`/proc/${pid}/status`))

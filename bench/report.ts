@@ -213,8 +213,8 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
   return [line(head), rule, ...rows.map(line)].join('\n')
 }
 
-const fixed = (value: number | null, digits: number): string =>
+export const fixed = (value: number | null, digits: number): string =>
   value === null || !Number.isFinite(value) ? '–' : value.toFixed(digits)
-const whole = (value: number | null): string => fixed(value, 0)
+export const whole = (value: number | null): string => fixed(value, 0)
 const ratio = (value: number | null): string => fixed(value, 2)
 const ms = (us: number | null): string => fixed(us === null ? null : us / 1000, 2)

@@ -6,6 +6,7 @@ import { stepsTable } from '../../bench/latency.js'
 import { entrant } from '../../bench/lineup.js'
 import { sharesTable } from '../../bench/profile.js'
 import { figures, growthPlot, growthTable, readsTable, targetTable } from '../../bench/report.js'
+import { workersTable } from '../../bench/workers.js'
 import { built, Child, type Ended } from '../helpers/process.js'
 
 const LONG = 180_000
@@ -79,6 +80,16 @@ describe('the bench, as built, for a moment', () => {
     expect(growthTable(growth)).toContain('2,000')
     expect(readsTable(growth)).toContain('2,000')
     expect(growthPlot(growth)).toContain('cap check')
+  })
+
+  test('one server is held against two that share nothing', { timeout: LONG }, async () => {
+    const { code, stdout } = await bench('workers', '--quick', '--window-ms', '150', '--connections', '8', '--json')
+    expect(code).toBe(0)
+    const { doubled } = JSON.parse(stdout) as Findings
+    expect(doubled.map(({ name }) => name)).toEqual(['spendgate', 'spendgate-off', 'hono', 'raw'])
+    for (const { onePerSecond, twoPerSecond } of doubled)
+      expect(Math.min(onePerSecond, twoPerSecond)).toBeGreaterThanOrEqual(0)
+    expect(workersTable(doubled)).toContain('two ÷ one')
   })
 
   test('every route of every vendor is found, and what a typical call means is worked out', async () => {
