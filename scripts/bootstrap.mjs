@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { headersBeside } from './headers.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const say = (text) => process.stderr.write(`spendgate: ${text}\n`)
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
-  say(`Node ${process.versions.node} is too old; 20.19 or newer is needed (24 is recommended).`)
+  say(`Node ${process.versions.node} is too old; 20.19 or newer is needed (22 or 26 is recommended).`)
   process.exit(1)
 }
 
@@ -90,9 +91,10 @@ function install() {
   )
   const env = { ...process.env, npm_config_fund: 'false', npm_config_audit: 'false' }
   // node-gyp would download Node's headers; those beside the running Node are the right ones already.
-  const prefix = join(dirname(process.execPath), '..')
-  if (!env.npm_config_nodedir && existsSync(join(prefix, 'include', 'node', 'node.h'))) env.npm_config_nodedir = prefix
+  const headers = env.npm_config_nodedir ? null : headersBeside(join(dirname(process.execPath), '..'))
+  if (headers !== null) env.npm_config_nodedir = headers.directory
   const status = run('npm', ['ci', '--include=dev', '--no-progress'], env)
+  headers?.remove()
   if (status !== 0) {
     say('npm ci failed. A C++ compiler and Python 3 are needed where SQLite must be compiled.')
     process.exit(status)

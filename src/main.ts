@@ -86,7 +86,7 @@ export async function startServer(config: Config, own = new SystemClock(), alone
   for (const [name, origin] of config.upstreams)
     notices.push(`Calls for ${name} go to ${origin} instead of the vendor.`)
   if (Number(process.versions.node.split('.')[0]) < 22)
-    notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 24 is recommended.`)
+    notices.push(`Node ${process.versions.node} gets no security fixes any more; Node 22 or 26 is recommended.`)
 
   const unlocked = unlockedIn(config)
   for (const id of unlocked)

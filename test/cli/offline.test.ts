@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { requireSqlite, sqliteFault } from '../../src/cli/sqlite-guard.js'
+import { collectionFault, requireSqlite, sqliteFault } from '../../src/cli/sqlite-guard.js'
 import { nodeVersion } from '../../src/cli/verbs/doctor.js'
 import { packageRoot, packageVersion } from '../../src/package-root.js'
 import { Terminal } from './terminal.js'
@@ -15,7 +15,7 @@ afterEach(() => terminal.close())
 describe('the SQLite binding', () => {
   test('13 on an old Node gets a sentence instead of a crash', () => {
     expect(sqliteFault('13.2.0', '20.20.2')).toBe(
-      `better-sqlite3 13.2.0 needs Node ≥ 22.14 (this is 20.20.2, Node-API ${process.versions.napi}) and would crash. Fix: npm i better-sqlite3@^12.11.1, or use Node 24.`,
+      `better-sqlite3 13.2.0 needs Node ≥ 22.14 (this is 20.20.2, Node-API ${process.versions.napi}) and would crash. Fix: npm i better-sqlite3@^12.11.1, or use a newer Node.`,
     )
   })
 
@@ -28,6 +28,20 @@ describe('the SQLite binding', () => {
     [null, '24.0.0', false],
   ])('%s on Node %s', (sqlite, node, works) => {
     expect(sqliteFault(sqlite, node) === null).toBe(works)
+  })
+
+  test.each([
+    ['20.20.2', true, true],
+    ['22.23.3', true, true],
+    ['24.18.1', true, false],
+    ['24.21.0', true, false],
+    ['24.21.0', false, true],
+    ['26.3.1', true, false],
+    ['26.10.0', true, true],
+  ])('on Node %s, compiled with headers that have the hooks: %s', (node, hooked, works) => {
+    expect(collectionFault(node, () => hooked)).toEqual(
+      works ? null : expect.stringContaining(`end Node ${node} when they are collected`),
+    )
   })
 
   test('loads here', () => {

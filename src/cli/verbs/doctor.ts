@@ -49,7 +49,7 @@ export function nodeVersion(node: string): Finding {
   return {
     check: 'node',
     status: enough ? 'ok' : 'fail',
-    message: enough ? node : `${node} is too old: spendgate needs Node ≥ 20.19, and Node 24 is best.`,
+    message: enough ? node : `${node} is too old: spendgate needs Node ≥ 20.19, and Node 22 or 26 is best.`,
   }
 }
 
