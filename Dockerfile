@@ -1,5 +1,5 @@
 # The first stage has the compiler that better-sqlite3 needs where no ready-made binding can be had.
-FROM node:24-bookworm-slim AS build
+FROM node:22-bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 g++ make \
  && rm -rf /var/lib/apt/lists/*
@@ -13,7 +13,7 @@ WORKDIR /runtime
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
 
-FROM node:24-bookworm-slim
+FROM node:22-bookworm-slim
 ENV NODE_ENV=production \
     SPENDGATE_DATA_DIR=/data \
     SPENDGATE_HOST=0.0.0.0
