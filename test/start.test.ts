@@ -13,6 +13,8 @@ test('npm start serves, and a signal to npm stops the server too', async () => {
     env: { ...process.env, SPENDGATE_DATA_DIR: join(dir, 'data'), SPENDGATE_LOG_LEVEL: 'silent' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // The server has it as well: it closes when both are gone.
+  const ended = new Promise<void>((resolve) => npm.stdout.once('close', () => resolve()))
   try {
     let said = ''
     const admin = await new Promise<string>((resolve, reject) => {
@@ -33,6 +35,8 @@ test('npm start serves, and a signal to npm stops the server too', async () => {
         () => 'gone',
       )
     await expect.poll(gone, { timeout: 10_000 }).toBe('gone')
+    // The port closes first, and the ledger after it.
+    await ended
   } finally {
     npm.kill('SIGKILL')
     rmSync(dir, { recursive: true, force: true })
