@@ -80,13 +80,18 @@ export function facts(style: Style, pairs: readonly (readonly [string, string | 
     .join('')
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** Made for the first text that needs it: to read the tables of characters takes ten milliseconds of every command. */
+let graphemes: Intl.Segmenter | null = null
+/** ASCII without control characters: a column each. */
+const PLAIN = /^[ -~]*$/
 const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u
 const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u
 
 /** Columns a terminal gives the text: two for East Asian wide characters and emoji, none for combining marks. */
 export function displayWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length
+  graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
   let width = 0
   for (const { segment } of graphemes.segment(text)) {
     if (INVISIBLE.test(segment)) continue

@@ -11,8 +11,8 @@ import {
 } from '../contracts/ledger.js'
 import type { Denial } from '../contracts/call.js'
 import type { KeyStanding } from '../contracts/policy.js'
-import { usd } from '../contracts/money.js'
 import { newId } from './ids.js'
+import { KeyRecords } from './key-records.js'
 
 export interface Freeze {
   readonly scope: FreezeScope
@@ -26,8 +26,7 @@ export interface Freeze {
  */
 export class Registry {
   readonly #db: Database.Database
-  readonly #keys = new Map<string, KeyRecord>()
-  readonly #byDigest = new Map<string, KeyRecord>()
+  #keys = new KeyRecords()
   readonly #children = new Map<string, string[]>()
   /** By the id of a key, that of the key it was reissued as. */
   readonly #successors = new Map<string, string>()
@@ -44,24 +43,12 @@ export class Registry {
 
   /** Reads everything again; also the way back after a transaction failed. */
   reload(): void {
-    for (const map of [
-      this.#keys,
-      this.#byDigest,
-      this.#children,
-      this.#successors,
-      this.#credentials,
-      this.#policies,
-      this.#settings,
-    ])
-      map.clear()
-    const same = new Same()
-    const page = this.#db.prepare(KEYS)
-    for (let last = -1; ;) {
-      const { upTo, rows } = page.get(last, KEYS_A_PAGE) as { upTo: number | null; rows: string }
-      if (upTo === null) break
-      for (const row of JSON.parse(rows) as KeyRow[]) this.#keepStored(row, same)
-      last = upTo
-    }
+    for (const map of [this.#children, this.#successors, this.#credentials, this.#policies, this.#settings]) map.clear()
+    this.#keys = new KeyRecords()
+    this.#keys.read(this.#db, (key) => {
+      this.#relate(key)
+      if (key.inFlightAtRevoke !== null) this.#inFlight.set(key.id, key.inFlightAtRevoke)
+    })
     for (const row of this.#db.prepare('select * from credentials').all() as CredentialRow[])
       this.#credentials.set(row.id, credentialOf(row))
     for (const row of this.#db.prepare('select * from policies order by name, version').all() as PolicyRow[])
@@ -73,30 +60,22 @@ export class Registry {
 
   // Keys
 
-  findKey = (digest: string): KeyRecord | null => this.#byDigest.get(digest) ?? null
-  key = (id: string): KeyRecord | null => this.#keys.get(id) ?? null
-
+  findKey = (digest: string): KeyRecord | null => this.#keys.byDigest(digest)
+  key = (id: string): KeyRecord | null => this.#keys.byId(id)
   /** Newest first. */
-  keys(page: Page): Paged<KeyRecord> {
-    return pageOf([...this.#keys.values()].reverse(), page)
-  }
+  keys = (page: Page): Paged<KeyRecord> => this.#keys.newest(page)
 
   /** The key and its ancestors, the key first. */
   chain(id: string): readonly KeyRecord[] {
     const found: KeyRecord[] = []
-    for (
-      let at = this.#keys.get(id);
-      at !== undefined;
-      at = at.parentId === null ? undefined : this.#keys.get(at.parentId)
-    )
-      found.push(at)
+    for (let at = this.key(id); at !== null; at = at.parentId === null ? null : this.key(at.parentId)) found.push(at)
     return found
   }
 
   /** A key and those it was reissued from, with all below them. */
   lineage(id: string): readonly string[] {
     const found: string[] = []
-    for (let at = this.#keys.get(id); at !== undefined; at = this.#keys.get(at.replaces ?? ''))
+    for (let at = this.key(id); at !== null; at = at.replaces == null ? null : this.key(at.replaces))
       found.push(...this.descendants(at.id))
     return found
   }
@@ -118,15 +97,15 @@ export class Registry {
 
   #livingBelow(id: string, now: number): number {
     return this.descendants(id).filter((each) => {
-      const { revokedAt, expiresAt } = this.#keys.get(each)!
+      const { revokedAt, expiresAt } = this.key(each)!
       return each !== id && revokedAt === null && (expiresAt === null || expiresAt > now)
     }).length
   }
 
   addKey(key: NewKey): KeyRecord {
-    if (this.#keys.has(key.id)) throw new LedgerConflict(`The key ${key.id} exists.`)
-    const parent = key.parentId === null ? null : this.#keys.get(key.parentId)
-    if (parent === undefined) throw new LedgerConflict(`There is no key ${key.parentId}.`)
+    if (this.key(key.id) !== null) throw new LedgerConflict(`The key ${key.id} exists.`)
+    const parent = key.parentId === null ? null : this.key(key.parentId)
+    if (parent === null && key.parentId !== null) throw new LedgerConflict(`There is no key ${key.parentId}.`)
     for (const { keyId, most } of key.livingMax ?? []) {
       const living = this.#livingBelow(keyId, key.createdAt)
       if (living >= most)
@@ -160,16 +139,17 @@ export class Registry {
       )
     const { actor: _actor, livingMax: _livingMax, ...kept } = key
     const record: KeyRecord = { ...kept, rootId, revokedAt: null, revokeReason: null, lastUsedAt: null }
-    this.#keep(record)
+    this.#keys.add(record)
+    this.#relate(record)
     return record
   }
 
   narrowKey(id: string, patch: unknown): KeyRecord {
-    const key = this.#keys.get(id)
+    const key = this.key(id)
     if (!key) throw new LedgerConflict(`There is no key ${id}.`)
     const narrowed = { ...key, narrowings: [...key.narrowings, patch] }
     this.#db.prepare('update keys set narrowings = ? where id = ?').run(JSON.stringify(narrowed.narrowings), id)
-    this.#replace(narrowed)
+    this.#keys.replace(narrowed)
     return narrowed
   }
 
@@ -180,11 +160,11 @@ export class Registry {
       'update keys set revoked_at = ?, revoke_reason = ?, revoke_in_flight = ? where id = ?',
     )
     for (const each of this.descendants(id)) {
-      const key = this.#keys.get(each)!
+      const key = this.key(each)!
       if (key.revokedAt !== null) continue
       update.run(at, reason, JSON.stringify(each === id ? inFlight : []), each)
       this.#inFlight.set(each, each === id ? inFlight : [])
-      this.#replace({ ...key, revokedAt: at, revokeReason: reason })
+      this.#keys.replace({ ...key, revokedAt: at, revokeReason: reason })
       revoked.push(each)
     }
     return revoked
@@ -198,7 +178,7 @@ export class Registry {
   inFlightAtRevoke = (id: string): readonly string[] => this.#inFlight.get(id) ?? []
 
   used(id: string, at: number): void {
-    const key = this.#keys.get(id)
+    const key = this.key(id)
     if (key) (key as { lastUsedAt: number | null }).lastUsedAt = at
   }
 
@@ -305,10 +285,14 @@ export class Registry {
   }
 
   removeCredential(id: string, now: number): void {
-    const user = [...this.#keys.values()].find(
-      (key) =>
-        key.credentialIds.includes(id) && key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now),
-    )
+    // Asked of the file, where a hundred thousand keys are looked through without a record of each.
+    const found = this.#db
+      .prepare(
+        `select id from keys
+       where instr(credential_ids, ?) > 0 and revoked_at is null and (expires_at is null or expires_at > ?) order by seq limit 1`,
+      )
+      .get(JSON.stringify(id), now) as { id: string } | undefined
+    const user = found && this.key(found.id)
     if (user)
       throw new LedgerConflict(
         `The credential ${id} is used by the key ${user.id} (${user.name}). Revoke that key first.`,
@@ -352,26 +336,13 @@ export class Registry {
     this.#settings.set(name, value)
   }
 
-  #keepStored(row: KeyRow, same: Same): void {
-    const key = keyOf(row, same)
-    this.#keep(key)
-    const [inFlight] = row
-    if (inFlight !== null) this.#inFlight.set(key.id, JSON.parse(inFlight) as string[])
-  }
-
-  #keep(key: KeyRecord): void {
-    this.#replace(key)
-    if (key.parentId !== null) {
-      const siblings = this.#children.get(key.parentId)
-      if (siblings) siblings.push(key.id)
-      else this.#children.set(key.parentId, [key.id])
+  #relate({ id, parentId, replaces }: Pick<KeyRecord, 'id' | 'parentId' | 'replaces'>): void {
+    if (parentId !== null) {
+      const siblings = this.#children.get(parentId)
+      if (siblings) siblings.push(id)
+      else this.#children.set(parentId, [id])
     }
-    if (key.replaces != null) this.#successors.set(key.replaces, key.id)
-  }
-
-  #replace(key: KeyRecord): void {
-    this.#keys.set(key.id, key)
-    this.#byDigest.set(key.digest, key)
+    if (replaces != null) this.#successors.set(replaces, id)
   }
 }
 
@@ -382,89 +353,6 @@ export const scopeText = (scope: FreezeScope): string => (scope.kind === 'all' ?
 const valueOf = (scope: FreezeScope): string => (scope.kind === 'all' ? '' : scope.value)
 /** The row of a freeze, as entries name it. */
 export const rowOfScope = (scope: FreezeScope) => ['freezes', scope.kind, valueOf(scope)] as const
-
-/** A page of rows already in order; the cursor is the offset's row id, so rows added meanwhile shift nothing. */
-function pageOf<T extends { readonly id: string }>(rows: readonly T[], page: Page): Paged<T> {
-  const start = page.cursor === undefined ? 0 : rows.findIndex((row) => row.id === page.cursor) + 1
-  const found = rows.slice(start, start + page.limit)
-  return { rows: found, next: start + page.limit < rows.length ? found.at(-1)!.id : null }
-}
-
-// There may be a hundred thousand, and every value handed over by itself takes longer than reading it. So they come by the
-// page as one text, in this order and without names, and a key that is its own root does not say so again.
-const KEYS = `select max(seq) as upTo, json_group_array(json_array(revoke_in_flight, id, public_id, digest, last4, name,
-    parent_id, nullif(root_id, id), policy_id, narrowings, credential_ids, run, run_cap, test, expires_at, created_at,
-    revoked_at, revoke_reason, replaces) order by seq) as rows
-  from (select * from keys where seq > ? order by seq limit ?)`
-const KEYS_A_PAGE = 1_000
-type KeyRow = readonly [
-  inFlightAtRevoke: string | null,
-  id: string,
-  publicId: string,
-  digest: string,
-  last4: string,
-  name: string,
-  parentId: string | null,
-  otherRoot: string | null,
-  policyId: string,
-  narrowings: string,
-  credentialIds: string,
-  run: string | null,
-  runCap: number | null,
-  test: number,
-  expiresAt: number | null,
-  createdAt: number,
-  revokedAt: number | null,
-  revokeReason: string | null,
-  replaces: string | null,
-]
-
-/**
- * What many keys have in common is in memory once: by far most are issued under a few policies and for the same
- * credentials.
- */
-class Same {
-  readonly #texts = new Map<string, string>()
-  readonly #lists = new Map<string, readonly unknown[]>()
-
-  text(text: string): string {
-    const known = this.#texts.get(text)
-    if (known === undefined) this.#texts.set(text, text)
-    return known ?? text
-  }
-
-  list(json: string): readonly unknown[] {
-    let known = this.#lists.get(json)
-    if (known === undefined) this.#lists.set(json, (known = JSON.parse(json) as unknown[]))
-    return known
-  }
-}
-
-function keyOf(row: KeyRow, same: Same): KeyRecord {
-  const [, id, publicId, digest, last4, name, parentId, otherRoot, policyId, narrowings, credentialIds, ...rest] = row
-  const [run, runCap, test, expiresAt, createdAt, revokedAt, revokeReason, replaces] = rest
-  return {
-    id,
-    publicId,
-    digest,
-    last4,
-    name,
-    parentId,
-    rootId: otherRoot ?? id,
-    policyId: same.text(policyId),
-    narrowings: same.list(narrowings),
-    credentialIds: same.list(credentialIds) as readonly string[],
-    run,
-    runCap: runCap === null ? null : usd(BigInt(runCap)),
-    test: test === 1,
-    expiresAt,
-    createdAt,
-    revokedAt,
-    revokeReason,
-    lastUsedAt: null,
-    ...(replaces === null ? {} : { replaces }),
-  }
-}
 
 interface CredentialRow {
   id: string

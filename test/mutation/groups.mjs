@@ -11,7 +11,7 @@ export const groups = {
   memory: ['src/ledger/{bursts,counters,open-calls,rate,recent}.ts'],
   settling: ['src/ledger/settling.ts'],
   book: ['src/ledger/book.ts'],
-  records: ['src/ledger/{approvals,commitments,registry}.ts'],
+  records: ['src/ledger/{approvals,commitments,key-records,registry,text-index}.ts'],
 }
 
 /** Where reports and what was found out before are kept, from the root of the project. */
