@@ -25,7 +25,7 @@ import { parentIn, type CallFacts } from './traces.js'
 import { callHostedTool } from './wire/hosted-tool.js'
 import { isVendorId } from './vendor-id.js'
 import { canonical, upstreamRequest, type Canonical } from './wire/prepare.js'
-import { reader, rewritten, type Rewriting } from './wire/reply.js'
+import { bodyOf, reader, rewritten, type Body, type Rewriting } from './wire/reply.js'
 import type { Scrubber } from './wire/scrub.js'
 import type { UpstreamFault, UpstreamReply, Withheld } from './wire/upstream.js'
 
@@ -85,7 +85,8 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
     ? engine.upstream.send(outgoing, gate)
     : callHostedTool(hostedTool, outgoing, gate, engine))
   trace?.next()
-  const read = result.kind === 'reply' ? reader(result.body) : NOTHING_READ
+  const body = result.kind === 'reply' ? bodyOf(result.body) : ''
+  const read = reader(body)
   const booking = settlementOf(result, runtime, match, question, explanation, draft, read)
   const settlement = scrubbed(booking, credential.scrubber)
   ledger.settle(admission.callId, settlement.outcome === 'assumed' ? { ...settlement, ...kept() } : settlement)
@@ -96,11 +97,10 @@ export async function govern(x: Exchange, engine: Engine): Promise<Answer> {
   return answer(result, known, runtime, admission, credential.scrubber, upstreamKey !== null, engine, {
     drop: secretFields(runtime, match.operation, revealing),
     leadTo: vendor.linksBack && x.base !== null ? linksBack(vendor, x.base) : null,
+    body,
     read,
   })
 }
-
-const NOTHING_READ = (): undefined => undefined
 
 function counted(
   { decision }: Admission,
@@ -458,7 +458,7 @@ export function settlementOf(
   question: Question,
   explanation: Explanation,
   draft: Pick<CallDraft, 'quoted' | 'object'>,
-  read: () => Json | undefined = result.kind === 'reply' ? reader(result.body) : NOTHING_READ,
+  read: () => Json | undefined = result.kind === 'reply' ? reader(result.body) : () => undefined,
 ): Settlement {
   if (result.kind === 'withheld')
     return { outcome: 'released', status: null, requestId: null, ms: null, denial: result.because }
@@ -589,13 +589,13 @@ function answer(
   scrubber: Pick<Scrubber, 'body' | 'text'>,
   idempotent: boolean,
   engine: Engine,
-  rewriting: Rewriting & { readonly read: () => Json | undefined },
+  rewriting: Rewriting & { readonly body: Body; readonly read: () => Json | undefined },
 ): Answer {
   if (result.kind === 'withheld') return refusal(runtime, result.because, admission, engine)
   const fault = result.kind === 'fault' ? faultDenial(result, idempotent) : unfit(result, known, idempotent)
   if (fault !== null) return refusal(runtime, fault, admission, engine)
   const reply = result as UpstreamReply
-  const body = rewritten(reply.body, rewriting, rewriting.read)
+  const body = rewritten(rewriting.body, rewriting, rewriting.read)
   if (body === null) return refusal(runtime, UNREADABLE, admission, engine)
   const headers = own(admission)
   for (let i = 0; i < reply.headers.length; i += 2) {

@@ -35,7 +35,7 @@ class Unbooked {
       nowMs: Date.now(),
       keys: [key],
       frozen: null,
-      budgets: budgets.map((budget) => ({ ...this.#counted(budget), ...budget })),
+      budgets: budgets.map((budget) => this.#standing(budget)),
       amount: quoted,
       recurring: ZERO,
       earlier: null,
@@ -70,9 +70,25 @@ class Unbooked {
     }
   }
 
-  #counted(budget: Budget): { readonly spent: Usd; readonly held: Usd } {
+  /** Written out like the ledger's own: a spread would cost more than the decision, and none is measured there. */
+  #standing(budget: Budget): Usage['budgets'][number] {
     const { spent, held } = this.#total(budget)
-    return { spent: usd(spent), held: usd(held) }
+    return {
+      counter: budget.counter,
+      window: budget.window,
+      cap: budget.cap,
+      code: budget.code,
+      label: budget.label,
+      rule: budget.rule,
+      since: budget.since,
+      resetsAt: budget.resetsAt,
+      vendor: budget.vendor,
+      direction: budget.direction,
+      measure: budget.measure,
+      enforce: budget.enforce,
+      spent: usd(spent),
+      held: usd(held),
+    }
   }
 
   #total({ counter, window }: Budget): { spent: bigint; held: bigint } {

@@ -5,6 +5,7 @@ import { usd } from '../contracts/money.js'
 import type { Counters } from './counters.js'
 import { callId, callSeq } from './ids.js'
 import type { OpenCall } from './open-calls.js'
+import { Passing } from './passing.js'
 import { keyed } from './recording.js'
 
 /** SQLite's integers end here. What is larger is as good as without a limit, and no cap lets it through. */
@@ -27,7 +28,7 @@ export class Commitments {
   readonly #entry: Entry
   readonly #sql: ReturnType<typeof statements>
   /** Rows of calls under way, as they were made: nearly every outcome asks for one. */
-  readonly #held = new Map<number, Row>()
+  readonly #held = new Passing<number, Row>()
 
   constructor(db: Database.Database, counters: Counters, entry: Entry) {
     this.#counters = counters

@@ -4,6 +4,7 @@ import { LedgerConflict, LedgerFault, type Admission, type Settlement } from '..
 import { IDEMPOTENCY_MS, type Asked, type Book } from './book.js'
 import { ThreadEnded, type Writer } from './commit-thread.js'
 import { callId, callSeq } from './ids.js'
+import { Passing } from './passing.js'
 import type { Recording, Script } from './recording.js'
 import type { Statements } from './statements.js'
 import type { Storage } from './storage.js'
@@ -61,7 +62,7 @@ export class GroupCommit {
   #admits: AdmitJob[] = []
   #settlements: { readonly seq: number; readonly settlement: Settlement }[] = []
   /** Calls whose settlement waits for a commit. */
-  readonly #answered = new Set<number>()
+  readonly #answered = new Passing<number, true>()
   #scheduled = false
   #timer: NodeJS.Timeout | null = null
   #commits = 0
@@ -119,16 +120,16 @@ export class GroupCommit {
 
   settle(seq: number, settlement: Settlement): void {
     const state = this.#book.stateOf(seq)
-    const open = !this.#answered.has(seq) && (state === 'reserved' || state === 'assumed')
+    const open = this.#answered.get(seq) === undefined && (state === 'reserved' || state === 'assumed')
     assert(open, `${callId(seq)} has an outcome to book`)
-    this.#answered.add(seq)
+    this.#answered.set(seq, true)
     this.#settlements.push({ seq, settlement })
     this.#timer ??= setTimeout(this.#commit, SETTLE_WAIT_MS)
   }
 
   /** Whether a call's settlement waits for a commit. */
   answered(seq: number): boolean {
-    return this.#answered.has(seq)
+    return this.#answered.get(seq) === true
   }
 
   /** Resolves when everything settled so far is durable. @throws LedgerFault when it cannot be written */

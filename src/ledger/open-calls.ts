@@ -1,4 +1,5 @@
 import type { CallState } from '../contracts/call.js'
+import { Passing } from './passing.js'
 import type { Tally } from './tallies.js'
 
 /** What is known of a call between its admission and its outcome. */
@@ -53,8 +54,8 @@ export class OpenCall implements Tally {
 
 /** The calls under way, in the order of their admission, and which of them are on the same vendor object. */
 export class OpenCalls {
-  readonly #calls = new Map<number, OpenCall>()
-  readonly #onObject = new Map<string, Set<OpenCall>>()
+  readonly #calls = new Passing<number, OpenCall>()
+  readonly #onObject = new Passing<string, Set<OpenCall>>()
   readonly #onChange: (call: OpenCall) => void
 
   /** @param onChange told of calls that come in, and of those found to overlap with one */

@@ -28,7 +28,7 @@ export class Recording {
   readonly #sent = new Set<number>()
   #steps: unknown[] | null = null
   /** Tables and keys that the recorded steps changed. */
-  readonly #changed = new Set<Key>()
+  #changed = new Set<Key>()
   /** Counts recordings, so that a statement need not name its tables twice in one. */
   #turn = 0
   /** Whether this connection is inside a transaction that only reads: a lock a batch is cheaper than one a read. */
@@ -63,7 +63,8 @@ export class Recording {
   /** Until `end`, writes are recorded. */
   begin(): void {
     this.#steps = []
-    this.#changed.clear()
+    // Not emptied: see Passing.
+    this.#changed = new Set()
     this.#turn++
   }
 

@@ -19,7 +19,7 @@ interface Delta extends Tally {
 
 /** Sums for reports, gathered during a transaction and written once at its end. */
 export class Tallies {
-  readonly #deltas = new Map<string, Delta>()
+  #deltas = new Map<string, Delta>()
   #last: Delta | null = null
   readonly #day: Database.Statement
   readonly #run: Database.Statement
@@ -92,7 +92,8 @@ export class Tallies {
   }
 
   forget(): void {
-    this.#deltas.clear()
+    // Not emptied: see Passing.
+    this.#deltas = new Map()
     this.#last = null
   }
 

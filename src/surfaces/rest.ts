@@ -437,10 +437,14 @@ const printable = (text: string): string =>
 
 function write(outgoing: ServerResponse, answer: Answer): void {
   if (outgoing.destroyed || outgoing.headersSent) return
-  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  outgoing.writeHead(answer.status, [...answer.headers, 'content-length', String(body.length)])
+  const { status, headers } = answer
+  // A text of nothing but ASCII has a character a byte already.
+  const ascii = typeof answer.body === 'string' && Buffer.byteLength(answer.body) === answer.body.length
+  const body = typeof answer.body === 'string' && !ascii ? Buffer.from(answer.body) : answer.body
+  outgoing.writeHead(status, [...headers, 'content-length', String(body.length)])
   // As a text of as many characters, head and body go out in one write; Node writes a Buffer beside its head.
-  if (body.length <= ONE_WRITE_BYTES_MAX) outgoing.end(body.toString('latin1'), 'latin1')
+  if (typeof body === 'string') outgoing.end(body, 'latin1')
+  else if (body.length <= ONE_WRITE_BYTES_MAX) outgoing.end(body.toString('latin1'), 'latin1')
   else outgoing.end(body)
 }
 const ONE_WRITE_BYTES_MAX = 16 * 1024

@@ -14,6 +14,8 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.<>-]*$/
 const FORBIDDEN = new Set(['__proto__', 'prototype', 'constructor'])
 /** Printable ASCII that encoders leave as it is. A raw space, `;`, `"` or anything beyond ASCII is read differently by different parsers. */
 const RAW = /^[A-Za-z0-9_.~!$'()*,:@/?=\[\]+%<>-]*$/
+/** The same with what stands between pairs. */
+const RAW_TEXT = /^[A-Za-z0-9_.~!$'()*,:@/?=\[\]+%<>&-]*$/
 
 /**
  * Parses an application/x-www-form-urlencoded body or a query strictly: every accepted text has one reading in every
@@ -25,6 +27,8 @@ export function parseForm(text: string, repeats: readonly string[] = []): Form |
   if (text === '') return EMPTY
   // Where nothing is escaped every name and value is what it says, and written again it is the same text.
   const plain = text.length <= PLAIN_CHARS_MAX && PLAIN.test(text)
+  // Looked through once for all; only where something stands in it that must not is each part asked whether it holds that.
+  const whole = plain || RAW_TEXT.test(text)
   const pairs: [string, string][] = []
   const kinds = new Map<string, Kind>()
   let start = 0
@@ -36,10 +40,10 @@ export function parseForm(text: string, repeats: readonly string[] = []): Form |
     const equals = text.indexOf('=', start)
     if (equals < 0 || equals >= end) return malformed(`The parameter «${show(text.slice(start, end))}» has no «=».`)
     const rawName = text.slice(start, equals)
-    const name = plain ? rawName : decode(rawName)
+    const name = plain ? rawName : decode(rawName, whole)
     if (name === null) return malformed(`The name «${show(rawName)}» is not valid percent-encoded UTF-8.`)
     const rawValue = text.slice(equals + 1, end)
-    const value = plain ? rawValue : decode(rawValue)
+    const value = plain ? rawValue : decode(rawValue, whole)
     if (value === null) return malformed(`The value of «${show(name)}» is not valid percent-encoded UTF-8.`)
     const fault =
       name.includes('[') || name.includes(']') ? placeBracketed(name, kinds) : placePlain(name, kinds, repeats)
@@ -113,8 +117,8 @@ function split(name: string): string[] | null {
   return segments
 }
 
-function decode(raw: string): string | null {
-  if (!RAW.test(raw)) return null
+function decode(raw: string, known: boolean): string | null {
+  if (!known && !RAW.test(raw)) return null
   const spaced = raw.includes('+') ? raw.replaceAll('+', ' ') : raw
   if (!spaced.includes('%')) return spaced
   if (/%(?![0-9A-Fa-f]{2})/.test(spaced)) return null
@@ -134,7 +138,7 @@ const show = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}
 /** Checked pairs in the order they came. */
 export class Form implements Params {
   readonly #pairs: readonly (readonly [string, string])[]
-  #scalars: Map<string, string> | null = null
+  #scalars: ReadonlyMap<string, string> | null = null
   #names: readonly string[] | null = null
   #text: string | null
 
@@ -145,11 +149,9 @@ export class Form implements Params {
   }
 
   get(name: string): string | undefined {
-    if (this.#scalars === null) {
-      this.#scalars = new Map()
-      for (const [key, value] of this.#pairs) if (!this.#scalars.has(key)) this.#scalars.set(key, value)
-    }
-    return this.#scalars.get(name)
+    if (this.#pairs.length > FEW) return (this.#scalars ??= firstOf(this.#pairs)).get(name)
+    for (const pair of this.#pairs) if (pair[0] === name) return pair[1]
+    return undefined
   }
 
   all(name: string): readonly string[] {
@@ -169,12 +171,12 @@ export class Form implements Params {
 
   names(): readonly string[] {
     if (this.#names !== null) return this.#names
-    const seen = new Set<string>()
+    const names: string[] = []
     for (const [key] of this.#pairs) {
       const bracket = key.indexOf('[')
-      seen.add(bracket < 0 ? key : key.slice(0, bracket))
+      names.push(bracket < 0 ? key : key.slice(0, bracket))
     }
-    return (this.#names = [...seen])
+    return (this.#names = names.length > FEW ? [...new Set(names)] : names.filter(isFirst))
   }
 
   has(name: string): boolean {
@@ -229,6 +231,17 @@ export class Form implements Params {
 }
 
 export const EMPTY = new Form([])
+
+/** So many pairs are sooner looked through than put into a map. */
+const FEW = 16
+
+function firstOf(pairs: readonly (readonly [string, string])[]): ReadonlyMap<string, string> {
+  const scalars = new Map<string, string>()
+  for (const [key, value] of pairs) if (!scalars.has(key)) scalars.set(key, value)
+  return scalars
+}
+
+const isFirst = (name: string, at: number, names: readonly string[]): boolean => names.indexOf(name) === at
 
 /** Pairs of which neither part needs escaping. */
 const PLAIN = /^[A-Za-z0-9_.~\[\]-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~\[\]-]+=[A-Za-z0-9_.~-]*)*$/

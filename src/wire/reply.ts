@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { Json } from '../contracts/vendor.js'
 
 /** What is changed in a vendor's reply before the agent sees it. */
@@ -10,8 +11,13 @@ export interface Rewriting {
 
 const DEPTH_MAX = 64
 
+/** A body as bytes, or as the text they are in every encoding: most are plain ASCII and need be decoded once for all. */
+export type Body = Buffer | string
+
+export const bodyOf = (bytes: Buffer): Body => (isAscii(bytes) ? bytes.toString('latin1') : bytes)
+
 /** Reads a body as JSON the first time it is asked, for all who ask. Undefined where it is none. */
-export function reader(body: Buffer): () => Json | undefined {
+export function reader(body: Body): () => Json | undefined {
   let value: Json | undefined
   let isRead = false
   return () => {
@@ -21,21 +27,21 @@ export function reader(body: Buffer): () => Json | undefined {
   }
 }
 
-function parsed(body: Buffer): Json | undefined {
+function parsed(body: Body): Json | undefined {
   try {
-    return JSON.parse(body.toString('utf8')) as Json
+    return JSON.parse(typeof body === 'string' ? body : body.toString('utf8')) as Json
   } catch {
     return undefined // A vendor may answer anything.
   }
 }
 
 /**
- * The body as the agent may see it; the same buffer when nothing had to change. Null when fields must be taken out
+ * The body as the agent may see it; the same when nothing had to change. Null when fields must be taken out
  * and the body is not JSON in which they could be found.
  *
  * @param read gives the body as JSON, which is changed where it stands: to be asked by nobody after this
  */
-export function rewritten(body: Buffer, { drop, leadTo }: Rewriting, read = reader(body)): Buffer | null {
+export function rewritten(body: Body, { drop, leadTo }: Rewriting, read = reader(body)): Body | null {
   if (body.length === 0 || (drop.size === 0 && (leadTo === null || !body.includes('://')))) return body
   const value = read()
   if (value === undefined) return drop.size === 0 ? body : null

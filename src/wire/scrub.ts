@@ -1,3 +1,5 @@
+import type { Body } from './reply.js'
+
 const REDACTED = Buffer.from('[redacted]')
 
 /** Finds a credential in what a vendor sent back, as it is, in base64, in hex or escaped, and takes it out. */
@@ -25,12 +27,12 @@ export class Scrubber {
     this.#bytes.push(...needles.map((needle) => needle.toString('latin1')))
   }
 
-  /** The same buffer when nothing was found. */
-  body(body: Buffer): Buffer {
+  /** The same body when nothing was found. */
+  body(body: Body): Body {
     // A text is searched in two thirds of the time; what is found is found again among the bytes.
-    const text = body.toString('latin1')
+    const text = typeof body === 'string' ? body : body.toString('latin1')
     if (!this.#bytes.some((bytes) => text.includes(bytes))) return body
-    let clean = body
+    let clean = Buffer.from(body)
     for (const needle of this.#needles) {
       let at = clean.indexOf(needle)
       while (at >= 0) {

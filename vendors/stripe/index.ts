@@ -155,6 +155,7 @@ function secretAsked({ params, json }: Question): string | null {
 }
 
 function asks(name: string): boolean {
+  if (!name.startsWith('expand') && !name.startsWith('include')) return false
   const first = segments(name)[0]
   return first === 'expand' || first === 'include'
 }
