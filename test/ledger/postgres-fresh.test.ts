@@ -178,10 +178,24 @@ describe.skipIf(postgresMissing !== null)('names that a node first hears of', ()
   test('what an agent writes is text to the database, whatever quotes and backslashes it has', async () => {
     const a = await open()
     const key = await newKey(a)
-    const path = String.raw`/v1/x'; drop table calls; --\'\\'"${'\n'}$$ E'\x41' ünï 🙂`
-    const id = await done(a, draft(key, '1.00', { path, run: "run_'1", reason: '\\' }), reply('settled'))
+    const path = String.raw`/v1/x'; drop table calls; --\'\\'"${'\n\\.\n'}$$ E'\x41', ünï 🙂 ""${'\r\n\t'}\N`
+    const id = await done(a, draft(key, '1.00', { path, run: "run_'1", reason: '\\', customer: '' }), reply('settled'))
     const b = await another(key)
-    expect(await row(b, id)).toMatchObject({ path, run: "run_'1", reason: '\\' })
+    expect(await row(b, id)).toMatchObject({ path, run: "run_'1", reason: '\\', customer: '' })
+    // Many at once go another way.
+    const odd = { path, run: "run_'1", reason: '\\.', customer: '', idempotencyHash: '"' }
+    const many = Array.from({ length: 40 }, (_, i) =>
+      a.admit(draft(key, '1.00', i === 7 ? { reason: 'NUL \u0000' } : { ...odd, object: `"pi",${i}\n` }), allow),
+    )
+    const told = await Promise.allSettled(many)
+    expect(told.flatMap(({ status }, i) => (status === 'rejected' ? [i] : []))).toEqual([7])
+    for (const each of told)
+      if (each.status === 'fulfilled')
+        expect(await row(b, each.value.callId)).toMatchObject({ path, run: "run_'1", reason: '\\.', customer: '' })
+    const underway = await server.sql('select acts_on from spendgate.open_calls order by seq', database)
+    expect(underway.map(({ acts_on }) => (JSON.parse(acts_on as string) as string[])[0])).toEqual(
+      told.flatMap(({ status }, i) => (status === 'fulfilled' ? [`"pi",${i}\n`] : [])),
+    )
   })
 })
 

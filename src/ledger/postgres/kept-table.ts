@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import { assert } from '../../assert.js'
 import { quoted } from './phrases.js'
 
 /** A table that both databases have. */
@@ -8,12 +9,16 @@ export interface Table {
   readonly key: readonly string[]
   /** How its rows are written. upsert: as they are now. insert: new rows only. add: what is added to sums. */
   readonly by: 'upsert' | 'insert' | 'add'
+  /** Whether new rows of it, where there are many, are copied into the database as lines of text. */
+  readonly copied: boolean
   /** Where most columns never change: those that may, with their types. Of a row that was there before only they are written. */
   readonly later: ReadonlyMap<string, string> | null
 }
 /** What one transaction did to a table, as JSON lists. */
 export interface Change {
   readonly name: string
+  /** New rows that are copied, a line each. */
+  readonly lines: string | null
   /** Whole rows. */
   readonly put: string | null
   /** Keys, and the columns that may change later. */
@@ -26,6 +31,8 @@ export interface Change {
 const ADDED = ['tallies', 'runs']
 /** Immutable, numbered, and read by nobody who decides. */
 const WRITTEN_ONCE = ['entries']
+/** As many rows as there are calls, each of them new: read from JSON they cost the database a third more. */
+const COPIED = ['calls', 'entries', 'idempotency']
 /** A call is written when it is admitted or denied, and when its outcome is booked or corrected: half of that is known before. */
 const LATER: Readonly<Record<string, readonly string[]>> = {
   calls: `state settled object count verdict code rule message upstream_status upstream_request_id upstream_ms
@@ -40,6 +47,9 @@ export class KeptTable {
   readonly #load: Database.Statement
   readonly #clear: Database.Statement
   readonly #put: Database.Statement
+  /** The same in two parts: new rows as lines, and the others. */
+  readonly #lines: Database.Statement | null
+  readonly #others: Database.Statement | null
   readonly #set: Database.Statement | null
   readonly #gone: Database.Statement | null
   /** Run when what changed is in the database. */
@@ -48,19 +58,24 @@ export class KeptTable {
   readonly #forget: readonly Database.Statement[]
 
   constructor(db: Database.Database, name: string) {
-    const { columns, key, by, later } = (this.table = tableOf(db, name))
+    const { columns, key, by, copied, later } = (this.table = tableOf(db, name))
     const values = columns.map((column) => `value ->> '${column}'`).join(', ')
     this.#load = db.prepare(
       `insert or replace into ${name} (${quoted(columns)}) select ${values} from jsonb_each(?) where type = 'object'`,
     )
     this.#clear = db.prepare(`delete from ${name}`)
     const parts = by === 'add' ? sums(this.table) : by === 'insert' ? history(db, this.table) : rows(db, this.table)
+    assert(!copied || parts.made !== null, `new rows of ${name} are told from others`)
     this.changed = `select 1 from ${parts.changed}`
     const listOf = (fields: readonly string[], row: string, from: string | null): Database.Statement | null =>
       from === null
         ? null
         : db.prepare(`select json_group_array(${objectOf(fields, row)}) from ${from} having count(*) > 0`).pluck()
     this.#put = listOf(columns, 'r', parts.put)!
+    this.#others = copied ? listOf(columns, 'r', parts.others) : null
+    this.#lines = copied
+      ? db.prepare(`select group_concat(${lineOf(db, name, columns, 'r')}, char(10)) from ${parts.made}`).pluck()
+      : null
     this.#set = listOf([...key, ...(later?.keys() ?? [])], 'r', parts.set)
     this.#gone = listOf(key, 't', parts.gone)
     this.#written = parts.written.map((sql) => db.prepare(sql))
@@ -78,9 +93,16 @@ export class KeptTable {
     for (const statement of this.#forget) statement.run()
   }
 
-  change(): Change {
-    const [put, set, gone] = [this.#put.get(), this.#set?.get(), this.#gone?.get()] as (string | undefined)[]
-    return { name: this.table.name, put: put ?? null, set: set ?? null, gone: gone ?? null }
+  /** @param many whether it is worth while to copy */
+  change(many: boolean): Change {
+    const copying = many && this.#lines !== null
+    return {
+      name: this.table.name,
+      lines: copying ? textOf(this.#lines) : null,
+      put: textOf(copying ? this.#others : this.#put),
+      set: textOf(this.#set),
+      gone: textOf(this.#gone),
+    }
   }
 
   written(): void {
@@ -88,10 +110,16 @@ export class KeptTable {
   }
 }
 
+const textOf = (statement: Database.Statement | null): string | null =>
+  (statement?.get() as string | null | undefined) ?? null
+
 interface Parts {
   readonly changed: string
   /** From where rows `r` come that are written whole, and rows `r` that are written in part, and keys `t` of those that are gone. */
   readonly put: string
+  /** Those written whole that are new, and the others. */
+  readonly made: string | null
+  readonly others: string | null
   readonly set: string | null
   readonly gone: string | null
   readonly written: readonly string[]
@@ -101,6 +129,8 @@ interface Parts {
 const sums = ({ name }: Table): Parts => ({
   changed: name,
   put: `${name} r`,
+  made: null,
+  others: null,
   set: null,
   gone: null,
   written: [`delete from ${name}`],
@@ -116,6 +146,8 @@ function history(db: Database.Database, { name }: Table): Parts {
   return {
     changed: added,
     put: added,
+    made: added,
+    others: null,
     set: null,
     gone: null,
     written: [`delete from ${name} where seq < (select max(seq) from ${name})`, forget],
@@ -148,6 +180,8 @@ function rows(db: Database.Database, { name, columns, key, later }: Table): Part
   return {
     changed: touched,
     put: later === null ? there : `${there} where t.made = 1`,
+    made: `${there} where t.made = 1`,
+    others: later === null ? `${there} where t.made = 0` : null,
     set: later === null ? null : `${there} where t.made = 0`,
     gone: `${touched} t left join ${name} r on ${same} where r."${key[0]!}" is null`,
     written: [forget],
@@ -157,6 +191,15 @@ function rows(db: Database.Database, { name, columns, key, later }: Table): Part
 
 const objectOf = (columns: readonly string[], row: string): string =>
   `json_object(${columns.map((column) => `'${column}', ${row}."${column}"`).join(', ')})`
+
+/** A row as `copy` reads it in the format csv: text in quotes, doubled within, numbers as they are, and nothing for null. */
+function lineOf(db: Database.Database, name: string, columns: readonly string[], row: string): string {
+  const fields = columns.map((column) => {
+    const field = `${row}."${column}"`
+    return typeOf(db, name, column) === 'INTEGER' ? field : `'"' || replace(${field}, '"', '""') || '"'`
+  })
+  return fields.map((field) => `coalesce(${field}, '')`).join(` || ',' || `)
+}
 
 const typeOf = (db: Database.Database, name: string, column: string): string =>
   db.prepare(`select type from pragma_table_info('${name}') where name = ?`).pluck().get(column) as string
@@ -170,6 +213,7 @@ function tableOf(db: Database.Database, name: string): Table {
     columns: columns.map((column) => column.name),
     key: key.map((column) => column.name),
     by: ADDED.includes(name) ? 'add' : WRITTEN_ONCE.includes(name) ? 'insert' : 'upsert',
+    copied: COPIED.includes(name),
     later: later === undefined ? null : new Map(later.map((column) => [column, typeOf(db, name, column)])),
   }
 }

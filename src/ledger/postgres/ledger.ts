@@ -176,7 +176,8 @@ export class PostgresLedger implements Ledger {
       leaseMs: pace.leaseMs,
       moment: () => this.#members.moment(),
       extend: (from) => this.#members.extend(from),
-      announce: (touched) => this.#announce(touched),
+      rowsOf: (touched) => this.#rowsOf(touched),
+      announce: (rows) => this.#announce(rows),
     })
     this.#traces = traces
   }
@@ -602,12 +603,13 @@ export class PostgresLedger implements Ledger {
     return () => this.#listeners.delete(listener)
   }
 
-  #announce(touched: ReadonlySet<number>): void {
-    if (this.#listeners.size === 0) return
-    for (const seq of touched) {
-      const row = this.#local.call(seq)
-      if (row) for (const listener of this.#listeners) listener(row)
-    }
+  #rowsOf(touched: ReadonlySet<number>): readonly CallRow[] {
+    if (this.#listeners.size === 0) return []
+    return [...touched].map((seq) => this.#local.call(seq)).filter((row) => row !== null)
+  }
+
+  #announce(rows: readonly CallRow[]): void {
+    for (const row of rows) for (const listener of this.#listeners) listener(row)
   }
 
   /** Tells of rows that other nodes changed. One that this node changed may be told of twice. */
@@ -702,7 +704,7 @@ export class PostgresLedger implements Ledger {
     return this.#members.id
   }
 
-  lastEntry = (): number => this.#book.end.seq
+  lastEntry = (): number => this.#writer.end.seq
   lastCheckpoint = (): Promise<Checkpoint | null> => this.#lookups.lastCheckpoint()
 
   checkpoint(signer: CheckpointSigner): Promise<Checkpoint | null> {

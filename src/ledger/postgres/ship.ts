@@ -56,17 +56,48 @@ const ADVANCE = `
     union all select 1 from json_array_elements($8 -> 'writes') n join calls c on ${alike('c', 'n')}
   ) then -1 else $3 end, $4, $5, $6, $7)`
 
-/** The statements that write what a transaction changed. */
-export function written(changes: readonly Change[], underway: readonly Underway[], over: readonly number[]): string[] {
-  const statements = changes.flatMap(({ name, put, set, gone }) => [
-    ...(put === null ? [] : [`execute put_${name}(${literal(put)})`]),
-    ...(set === null ? [] : [`execute set_${name}(${literal(set)})`]),
-    ...(gone === null ? [] : [`execute drop_${name}(${literal(gone)})`]),
-  ])
-  if (underway.length > 0) statements.push(`execute put_open_calls(${literal(JSON.stringify(underway))})`)
-  if (over.length > 0) statements.push(`execute drop_open_calls('{${over.join(',')}}')`)
-  return statements
+/** Statements, and the rows that those of them take which copy, in their order. */
+export interface Script {
+  readonly statements: readonly string[]
+  readonly copies: readonly string[]
 }
+
+/**
+ * The statements that write what a transaction changed.
+ *
+ * @param copyFrom calls under way from this number on are copied: they are new, and many
+ */
+export function written(
+  tables: readonly Table[],
+  changes: readonly Change[],
+  underway: readonly Underway[],
+  copyFrom: number,
+  over: readonly number[],
+): Script {
+  const statements: string[] = []
+  const copies: string[] = []
+  const copy = (name: string, columns: readonly string[], lines: string): void => {
+    statements.push(`copy ${name} (${quoted(columns)}) from stdin (format csv)`)
+    copies.push(lines)
+  }
+  for (const { name, lines, put, set, gone } of changes) {
+    if (lines !== null) copy(name, tables.find((table) => table.name === name)!.columns, lines)
+    if (put !== null) statements.push(`execute put_${name}(${literal(put)})`)
+    if (set !== null) statements.push(`execute set_${name}(${literal(set)})`)
+    if (gone !== null) statements.push(`execute drop_${name}(${literal(gone)})`)
+  }
+  const copied = underway.filter(({ seq }) => seq >= copyFrom)
+  const others = underway.filter(({ seq }) => seq < copyFrom)
+  if (copied.length > 0) copy('open_calls', UNDERWAY, copied.map(lineOf).join('\n'))
+  if (others.length > 0) statements.push(`execute put_open_calls(${literal(JSON.stringify(others))})`)
+  if (over.length > 0) statements.push(`execute drop_open_calls('{${over.join(',')}}')`)
+  return { statements, copies }
+}
+
+const lineOf = ({ seq, node, credential_id, acts_on, overlapped }: Underway): string =>
+  `${seq},${inQuotes(node)},${credential_id === null ? '' : inQuotes(credential_id)},${inQuotes(acts_on)},${overlapped}`
+
+const inQuotes = (text: string): string => `"${text.replaceAll('"', '""')}"`
 
 /** The first statement of a write. @param fresh names by which there must be nothing; null for none */
 export function advance(

@@ -107,6 +107,12 @@ export class Wants {
     for (const [kind, names] of others.#names) for (const [text, name] of names) this.#of(kind).set(text, name)
   }
 
+  /** Asks for what others ask for, and takes for new what they do. */
+  adopt(others: Wants): void {
+    this.join(others)
+    for (const [kind, names] of others.#fresh) for (const text of names) this.#freshOf(kind).add(text)
+  }
+
   clear(): void {
     for (const names of this.#names.values()) names.clear()
     this.#fresh.clear()

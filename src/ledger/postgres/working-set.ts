@@ -66,9 +66,9 @@ export class WorkingSet {
       .map(({ name }) => name)
   }
 
-  /** What changed since the last `settled`. */
-  changes(): readonly Change[] {
-    return this.#toWrite().map((each) => each.change())
+  /** What changed since the last `settled`. @param many whether rows may be so many that they are copied */
+  changes(many: boolean): readonly Change[] {
+    return this.#toWrite().map((each) => each.change(many))
   }
 
   /** What changed is in the database now. */

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
-import { LedgerFault } from '../../contracts/ledger.js'
+import { LedgerFault, type CallRow } from '../../contracts/ledger.js'
 import type { Book } from '../book.js'
 import type { OpenCall } from '../open-calls.js'
 import type { Moment } from './membership.js'
+import { askCopying } from './copying.js'
 import { connect, faultOf, type Patience, type Place } from './connect.js'
 import type { SharedTraces } from './traces.js'
 import { advance, preparing, written, type Underway } from './ship.js'
@@ -34,6 +35,8 @@ export interface Job {
 
 /** Calls of one transaction at most. A batch grows with what arrived while the last one was written. */
 const JOBS_MAX = 256
+/** The database answers each `copy` before it reads its rows, which costs more than JSON where they are few. */
+const COPIED_FROM = 16
 /** How long what was settled may wait for a call to share its commit with. */
 const SETTLE_WAIT_MS = 5
 /** Rows in memory are dropped when a node has asked for this many. */
@@ -61,6 +64,34 @@ const PLANS = `set standard_conforming_strings = on; set jit = off; set plan_cac
 const MOVED = 'SG001'
 const GONE = 'SG002'
 
+/** Work that shares a transaction. */
+interface Batch {
+  readonly jobs: Job[]
+  /** The node that writes it. */
+  readonly node: string
+  /** Whether it is decided under the lock, in a transaction that the database has begun. */
+  readonly locked: boolean
+  /** Names that it takes for new. */
+  readonly supposed: Wants
+  /** The first number that a call of it can have. */
+  readonly firstNew: number
+  /** Calls whose outcome it books. */
+  over: ReadonlySet<number>
+  /** Its write; null before it is on its way, and when there is nothing to write. */
+  write: Write | null
+  /** What it changed, once the working set holds it as if it were durable; null while it can be taken back by itself. */
+  kept: readonly CallRow[] | null
+}
+
+/** A write that is on its way. */
+interface Write {
+  readonly client: pg.Client
+  readonly sentAt: Moment
+  /** Where the chain of entries ends with it. */
+  readonly end: Book['end']
+  readonly reply: Promise<pg.QueryResult | pg.QueryResult[]>
+}
+
 interface Head {
   readonly version: string
   readonly entry_seq: string
@@ -85,8 +116,10 @@ interface Parts {
   /** An instant from which a lease may be counted, once the database has answered. */
   readonly moment: () => Moment
   readonly extend: (from: Moment) => void
+  /** Rows as the working set has them, for whoever is told of changes. */
+  readonly rowsOf: (touched: ReadonlySet<number>) => readonly CallRow[]
   /** Told of rows that were changed here, once they are durable. */
-  readonly announce: (touched: ReadonlySet<number>) => void
+  readonly announce: (rows: readonly CallRow[]) => void
 }
 
 /**
@@ -97,6 +130,10 @@ interface Parts {
  * A name that this node first hears of is taken for new then, and the write fails too if it is not.
  * Else it takes two: lock the head and fetch the rows; write and commit. The database holds the lock for as long as the
  * batch takes us, a few milliseconds, and for two seconds at most if we stand still.
+ *
+ * While a batch is on its way, work that comes is run as the batch after it, on what that one leaves, so that node and
+ * database work at the same time. It is sent when the one before it is durable. If that one fails, it was decided on
+ * what never was: it is taken back, and decided anew.
  */
 export class Writer {
   readonly #parts: Parts
@@ -110,7 +147,17 @@ export class Writer {
   #closed = false
   #timer: NodeJS.Timeout | null = null
   #deferred = false
+  /** The batch whose answer is awaited, and what is run after it meanwhile. */
+  #sent: Batch | null = null
+  #ahead: Batch | null = null
+  #turn: NodeJS.Immediate | null = null
+  /** Whether nothing is run ahead for now: it would fail as it has failed. */
+  #halted = false
+  /** Whether nobody else has written lately, as far as we know. Else what is run ahead would be for nothing. */
+  #quiet = false
   #batch = 0
+  /** The write before which plans were made anew. */
+  #planned = 0
   /** The version of the book that the rows in memory belong to. */
   #version = -1
   #registry = -1
@@ -121,13 +168,14 @@ export class Writer {
   #doubtful: LedgerFault | null = null
   /** Whether names that this node first hears of are taken for new. Not after that has turned out to be wrong. */
   #supposing = true
-  /** The first number that a call of this transaction can have. */
-  #firstNew = 0
+  /** Where the chain of entries ends in the database, as far as we know. */
+  #end: Book['end']
   readonly #idle: (() => void)[] = []
 
   constructor(parts: Parts) {
     this.#parts = parts
-    const { working } = parts
+    const { working, book } = parts
+    this.#end = book.end
     this.#opening = [PLANS, preparingFetch(working.hanging()), preparing(working.tables)].join(';\n')
   }
 
@@ -138,6 +186,11 @@ export class Writer {
 
   get version(): number {
     return this.#version
+  }
+
+  /** The last entry that is known to be durable. */
+  get end(): Book['end'] {
+    return this.#end
   }
 
   /** Why the book cannot be written at present; null when nothing is known to be wrong. */
@@ -157,9 +210,9 @@ export class Writer {
   enqueue(job: Job, soon = true): void {
     if (this.#closed) return job.failed(new LedgerFault('The ledger is closed.'))
     if (this.#doubtful !== null) return job.failed(this.#down ?? this.#doubtful)
-    if (job.urgent) this.#queue.splice(this.#queue.findLastIndex((each) => each.urgent) + 1, 0, job)
+    if (job.urgent) this.#putFirst([job])
     else this.#queue.push(job)
-    if (this.#busy) return
+    if (this.#busy) return this.#aheadSoon()
     if (soon) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), SETTLE_WAIT_MS)
   }
@@ -214,6 +267,11 @@ export class Writer {
     if (this.#client !== null) cutOff(this.#client)
   }
 
+  /** Before all that waits, but for what is urgent and came before. */
+  #putFirst(jobs: readonly Job[]): void {
+    this.#queue.splice(this.#queue.findLastIndex((each) => each.urgent) + 1, 0, ...jobs)
+  }
+
   #start(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
@@ -223,7 +281,14 @@ export class Writer {
   }
 
   async #pump(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#closed) await this.#take(this.#next())
+    while (!this.#closed) {
+      this.#halted = false
+      const ahead = this.#ahead
+      this.#ahead = null
+      if (ahead !== null) await this.#take(ahead.jobs, ahead)
+      else if (this.#queue.length > 0) await this.#take(this.#next())
+      else break
+    }
     this.#busy = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -266,7 +331,8 @@ export class Writer {
     return this.#supposing && missing.fresh !== null ? missing : null
   }
 
-  async #take(jobs: readonly Job[]): Promise<void> {
+  /** @param decided the batch of them, where they were run ahead */
+  async #take(jobs: readonly Job[], decided: Batch | null = null): Promise<void> {
     if (jobs[0]!.local) {
       try {
         jobs[0]!.run()
@@ -276,16 +342,19 @@ export class Writer {
       }
       return
     }
-    let touched: ReadonlySet<number>
+    let rows: readonly CallRow[]
     try {
       for (;;) {
-        const outcome = await this.#attempt(jobs)
+        const outcome = await this.#attempt(jobs, decided)
+        decided = null
         if (outcome === 'gone') await this.#parts.rejoin()
         if (typeof outcome === 'string') continue
-        touched = outcome
+        rows = outcome
         break
       }
     } catch (cause) {
+      // What is left of it is taken in parts, one after the other.
+      this.#halted = true
       if (cause instanceof Refused && jobs.length > 1) {
         // A bug in one must not hold up everybody's: the others go without it, and it goes alone.
         await this.#take(jobs.filter((job) => job !== cause.job))
@@ -301,8 +370,10 @@ export class Writer {
       for (const job of jobs) job.failed(fault)
       return
     }
+    // Before anybody hears of this one: the database has nothing to do.
+    this.#sendAhead()
     for (const job of jobs) job.done()
-    this.#parts.announce(touched)
+    this.#parts.announce(rows)
   }
 
   #reasonOf(cause: unknown): Error {
@@ -312,63 +383,105 @@ export class Writer {
   }
 
   /** The rows that changed, once they are durable; or why it must be tried again. */
-  async #attempt(jobs: readonly Job[]): Promise<ReadonlySet<number> | 'moved' | 'gone'> {
-    const { book, working } = this.#parts
-    const node = this.#parts.node()
+  async #attempt(jobs: readonly Job[], decided: Batch | null): Promise<readonly CallRow[] | 'moved' | 'gone'> {
+    const batch = decided ?? (await this.#decide(jobs))
+    if (batch === 'moved') return 'moved'
+    if (batch.write !== null) return this.#written(batch, batch.write)
+    // Without a write nobody would look whether what was supposed is so.
+    if (batch.supposed.size > 0) return this.#supposedWrongly(batch)
+    this.#keep(batch)
+    return batch.kept!
+  }
+
+  /** Runs the jobs on rows that are locked or known to be unchanged, and sends what they changed. */
+  async #decide(jobs: readonly Job[]): Promise<Batch | 'moved'> {
     const client = await this.#connected()
     let locked = false
-    let began = false
-    let supposed: Wants | null = null
-    let text: string
+    let batch: Batch | null = null
     try {
       if (this.#known.size > KNOWN_MAX || this.#parts.forgetful) this.#trusted = false
-      if (this.#batch % PLANNED_FOR === PLANNED_FOR - 1) await ask(client, 'discard plans')
-      supposed = this.#ready(jobs)
+      if (this.#batch - this.#planned >= PLANNED_FOR) {
+        await ask(client, 'discard plans')
+        this.#planned = this.#batch
+      }
+      const supposed = this.#ready(jobs)
       if (supposed === null) {
         locked = true
         await this.#lock(client, jobs)
       }
-      began = true
-      this.#firstNew = book.nextCall
-      book.begin()
-      for (const job of jobs) run(job)
-      book.finish()
-      const changes = working.changes()
-      const statements = written(changes, this.#underwayRows(), this.#over())
-      if (statements.length === 0) {
-        // Without a write nobody would look whether what was supposed is so.
-        if (supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
-        const touched = book.commit()
-        if (locked) await this.#rollBack(client)
-        return touched
+      batch = this.#begin(locked)
+      if (supposed !== null) batch.supposed.adopt(supposed)
+      for (const job of jobs) {
+        batch.jobs.push(job)
+        run(job)
       }
-      const changed = changes.some(({ name }) => (REGISTRY as readonly string[]).includes(name))
-      const fresh = supposed === null || supposed.size === 0 ? null : supposed.fresh
-      text = [
-        advance(node, ++this.#batch, this.#version, book.end, changed, this.#parts.leaseMs, fresh),
-        ...statements,
-        ...(changed ? [`notify spendgate`] : []),
-        ...(locked ? ['commit'] : []),
-      ].join(';\n')
+      this.#send(client, batch)
+      if (locked && batch.write === null) await this.#rollBack(client)
+      return batch
     } catch (cause) {
-      if (began && supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
-      if (began) this.#takeBack(jobs)
+      if (batch !== null && batch.supposed.size > 0) return this.#supposedWrongly(batch)
+      if (batch !== null) this.#takeBack(batch)
       if (locked) await this.#rollBack(client)
       throw cause
     }
-    let head: { version: string; registry: string }
+  }
+
+  #begin(locked: boolean): Batch {
+    const { book } = this.#parts
+    const firstNew = book.nextCall
+    book.begin()
+    const node = this.#parts.node()
+    return { jobs: [], node, locked, supposed: new Wants(), firstNew, over: NOBODY, write: null, kept: null }
+  }
+
+  /** Sends what a batch changed, if it changed anything. */
+  #send(client: pg.Client, batch: Batch): void {
+    const { book, working, leaseMs } = this.#parts
+    const { node } = batch
+    book.finish()
+    const many = batch.jobs.length >= COPIED_FROM
+    const changes = working.changes(many)
+    batch.over = this.#over()
+    const underway = this.#underwayRows(node)
+    const copyFrom = many ? batch.firstNew : Infinity
+    const { statements, copies } = written(working.tables, changes, underway, copyFrom, [...batch.over])
+    this.#underway.clear()
+    if (statements.length === 0) return
+    const changed = changes.some(({ name }) => (REGISTRY as readonly string[]).includes(name))
+    const fresh = batch.supposed.size === 0 ? null : batch.supposed.fresh
+    const text = [
+      advance(node, ++this.#batch, this.#version, book.end, changed, leaseMs, fresh),
+      ...statements,
+      ...(changed ? [`notify spendgate`] : []),
+      ...(batch.locked ? ['commit'] : []),
+    ].join(';\n')
     const sentAt = this.#parts.moment()
+    const reply = ask(client, text, copies)
+    // Whoever awaits it hears of it; that may be a moment later.
+    reply.catch(() => undefined)
+    batch.write = { client, sentAt, end: book.end, reply }
+  }
+
+  /** What became of a write. */
+  async #written(batch: Batch, write: Write): Promise<readonly CallRow[] | 'moved' | 'gone'> {
+    const { client, sentAt, reply } = write
+    const { jobs, node, locked, supposed } = batch
+    let head: { version: string; registry: string }
+    this.#sent = batch
+    this.#aheadSoon()
     try {
-      const results = await ask(client, text)
+      const results = await reply
       head = (Array.isArray(results) ? results[0]! : results).rows[0]
       this.#parts.extend(sentAt)
     } catch (cause) {
+      this.#forsake()
+      this.#sent = null
       const { code, severity } = cause as { code?: string; severity?: string }
       // A server may say the severity in its own language.
       if (severity === 'ERROR' || code === MOVED || code === GONE) {
         // Whether the book has moved on shows when it is locked.
-        if (code === MOVED && supposed !== null && supposed.size > 0) return this.#supposedWrongly(jobs)
-        this.#takeBack(jobs)
+        if (code === MOVED && supposed.size > 0) return this.#supposedWrongly(batch)
+        this.#takeBack(batch)
         if (locked) await this.#rollBack(client)
         this.#trusted = false
         if (code === MOVED) return 'moved'
@@ -377,21 +490,88 @@ export class Writer {
       }
       const landed = await this.#wasWritten(client, node, jobs, faultOf(cause, this.#parts.place))
       if (landed === null) {
-        this.#takeBack(jobs)
+        this.#takeBack(batch)
         throw cause
       }
       // Others may have written since, and what they changed of the registry is not here.
       head = { version: landed.version, registry: '-1' }
     }
-    if (supposed !== null) this.#known.join(supposed)
-    return this.#settled(head)
+    this.#sent = null
+    this.#settled(batch, write, head)
+    return batch.kept!
   }
 
   /** It is done again with the rows themselves. */
-  #supposedWrongly(jobs: readonly Job[]): 'moved' {
-    this.#takeBack(jobs)
+  #supposedWrongly(batch: Batch): 'moved' {
+    this.#takeBack(batch)
     this.#supposing = false
     return 'moved'
+  }
+
+  // What is run while a batch is on its way
+
+  #aheadSoon(): void {
+    if (this.#turn !== null || this.#queue.length === 0 || !this.#mayRunAhead()) return
+    this.#turn = setImmediate(() => {
+      this.#turn = null
+      this.#runAhead()
+    })
+  }
+
+  /** Not after what changes keys or freezes, nor where it is likely to be for nothing or rows must be fetched. */
+  #mayRunAhead(): boolean {
+    return (
+      this.#sent !== null &&
+      !this.#sent.jobs[0]!.alone &&
+      this.#quiet &&
+      !this.#halted &&
+      !this.#closed &&
+      !this.#parts.forgetful &&
+      this.#known.size <= KNOWN_MAX &&
+      this.#batch - this.#planned < PLANNED_FOR
+    )
+  }
+
+  /** In the order of arrival, up to the first job that must be alone or fetches rows. */
+  #runAhead(): void {
+    if (!this.#mayRunAhead()) return
+    try {
+      for (let job = this.#queue[0]; job !== undefined && !job.alone; job = this.#queue[0]) {
+        if (this.#ahead?.jobs.length === JOBS_MAX) return
+        this.#keep(this.#sent!)
+        const supposed = this.#ready([job])
+        if (supposed === null) return
+        this.#ahead ??= this.#begin(false)
+        this.#ahead.supposed.adopt(supposed)
+        this.#ahead.jobs.push(this.#queue.shift()!)
+        run(job)
+      }
+    } catch {
+      // It is met again when it is its turn, and dealt with then.
+      this.#halted = true
+      this.#forsake()
+    }
+  }
+
+  /** The batch before it is durable. */
+  #sendAhead(): void {
+    if (this.#ahead === null) return
+    // The connection may have ended since, or the node been declared gone.
+    if (this.#client === null || !this.#trusted || this.#ahead.node !== this.#parts.node()) return this.#forsake()
+    try {
+      this.#send(this.#client, this.#ahead)
+    } catch {
+      this.#forsake()
+    }
+  }
+
+  /** Takes back what was run ahead. It waits again, before what came after it. */
+  #forsake(): void {
+    const ahead = this.#ahead
+    if (ahead === null) return
+    this.#ahead = null
+    this.#takeBack(ahead)
+    this.#putFirst(ahead.jobs)
   }
 
   /** Locks the book and fetches what the jobs read. */
@@ -413,6 +593,7 @@ export class Writer {
       const { rows } = (await ask(client, REGISTRY_TEXT)) as pg.QueryResult
       this.adopt(rows[0] as Lists, Number(head.registry))
     }
+    if (version !== this.#version) this.#quiet = false
     if (version !== this.#version || !this.#trusted) {
       working.clear()
       this.#known.clear()
@@ -424,6 +605,7 @@ export class Writer {
       if (all.missing(need) !== null) found = await this.#more(client, (need = all))
       working.load(found)
       book.reread()
+      this.#end = book.end
       this.#trusted = true
     } else working.load(found)
     for (;;) {
@@ -452,49 +634,63 @@ export class Writer {
     this.#underway.clear()
   }
 
-  #underwayRows(): Underway[] {
-    const { node } = this.#parts
+  #underwayRows(node: string): Underway[] {
     return [...this.#underway.values()]
       .filter(({ state }) => state === 'reserved')
       .map((call) => ({
         seq: call.seq,
-        node: node(),
+        node,
         credential_id: call.credentialId,
         acts_on: JSON.stringify(call.actsOn),
         overlapped: call.overlapped,
       }))
   }
 
-  /** Calls whose outcome this transaction books. */
-  #over(): number[] {
-    return [...this.#parts.book.open.all()].filter(({ state }) => state !== 'reserved').map(({ seq }) => seq)
+  /** Calls whose outcome is booked and not durable yet. */
+  #over(): ReadonlySet<number> {
+    return new Set([...this.#parts.book.open.all()].filter(({ state }) => state !== 'reserved').map(({ seq }) => seq))
   }
 
-  #settled(head: { version: string; registry: string }): ReadonlySet<number> {
-    const { book, working } = this.#parts
-    const touched = book.commit()
+  #settled(batch: Batch, { end }: Write, head: { version: string; registry: string }): void {
+    const { book } = this.#parts
+    this.#keep(batch)
     this.#version = Number(head.version)
     this.#registry = Number(head.registry)
-    this.#underway.clear()
-    // Of a call that another one only gave back on, not everything that hangs on it is here.
-    for (const seq of touched) if (seq >= this.#firstNew) this.#known.add('calls', seq)
-    for (const seq of this.#over()) book.open.delete(seq)
-    working.settled()
+    this.#end = end
+    for (const seq of batch.over) book.open.delete(seq)
     this.#supposing = true
-    return touched
+    this.#quiet ||= !batch.locked
   }
 
-  /** Puts what memory holds back to what the database has. */
-  #takeBack(jobs: readonly Job[]): void {
+  /** Lets the working set hold what a batch changed, as if it were durable: what comes after is run on it. */
+  #keep(batch: Batch): void {
+    if (batch.kept !== null) return
+    const { book, working, rowsOf } = this.#parts
+    const touched = book.commit()
+    batch.kept = rowsOf(touched)
+    this.#known.join(batch.supposed)
+    // Of a call that another one only gave back on, not everything that hangs on it is here.
+    for (const seq of touched) if (seq >= batch.firstNew) this.#known.add('calls', seq)
+    working.settled()
+  }
+
+  /** Puts what memory holds back to what the database has, or has it read anew. */
+  #takeBack(batch: Batch): void {
     const { book } = this.#parts
-    book.undo()
-    book.reread()
+    if (batch.kept === null) {
+      book.undo()
+      book.reread()
+    } else {
+      this.#trusted = false
+      this.#known.clear()
+    }
     for (const call of [...book.open.all()]) {
-      if (call.seq >= book.nextCall) book.open.delete(call.seq)
-      else call.state = 'reserved'
+      if (call.seq >= batch.firstNew) book.open.delete(call.seq)
+      // What is on its way may have booked its outcome.
+      else if (this.#sent?.over.has(call.seq) !== true) call.state = 'reserved'
     }
     // Only work that is alone changes keys and freezes, which memory holds too.
-    if (jobs[0]!.alone) book.registry.reload()
+    if (batch.jobs[0]?.alone) book.registry.reload()
     this.#underway.clear()
   }
 
@@ -537,7 +733,7 @@ export class Writer {
    */
   async #continues(client: pg.Client): Promise<void> {
     if (this.#version < 0) return
-    const { seq, hash } = this.#parts.book.end
+    const { seq, hash } = this.#end
     const { rows } = await client.query(
       'select h.version, (select hash from entries where seq = $1) as hash from head h',
       [seq],
@@ -610,6 +806,7 @@ export const REGISTRY_TEXT = `select (select registry from head) as registry, ${
 const listIn = <T>(text: string | null): readonly T[] => (text === null ? [] : (JSON.parse(text) as T[]))
 
 const NOTHING = new Wants()
+const NOBODY: ReadonlySet<number> = new Set()
 
 function wantsOf(jobs: readonly Job[]): Wants {
   const wants = new Wants()
@@ -650,10 +847,14 @@ export async function within(ms: number, over: Promise<unknown>): Promise<void> 
 }
 
 /** Asks one question, which may be several statements. A database that does not answer in time is cut off. */
-async function ask(client: pg.Client, text: string): Promise<pg.QueryResult | pg.QueryResult[]> {
+async function ask(
+  client: pg.Client,
+  text: string,
+  copies: readonly string[] = [],
+): Promise<pg.QueryResult | pg.QueryResult[]> {
   const late = setTimeout(() => cutOff(client), ANSWER_MS)
   try {
-    return await client.query(text)
+    return await (copies.length === 0 ? client.query(text) : askCopying(client, text, copies))
   } finally {
     clearTimeout(late)
   }
