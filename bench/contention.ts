@@ -384,7 +384,8 @@ export function contentionSection(contention: Contention, where: string): string
 
 Nodes, the head of the book, processors and the disk, played event by event (\`bench/contention-model.ts\`) with what a batch
 of n calls cost in the runs on one key, in µs of CPU. *Still*: nobody else has written since this node last did. *Moved*:
-somebody has, so the node locks the head and reads anew.
+somebody has, so the node locks the head and reads anew. Node and database take turns in it; a node by itself decides the next
+batch while the last is written, and is faster than the model where both have much to do.
 
 | | still | moved |
 |---|---|---|
