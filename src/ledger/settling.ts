@@ -208,8 +208,9 @@ export class Settling {
     if (settlement.total >= others) return settlement.total - others
     // Two replies say different totals, or one never came, and nobody knows which the vendor did last: the larger count
     // stands, unless this reply says that the object has come to its end. On an object that a call was not admitted on
-    // nobody has looked whether it overlaps with others.
-    const strange = call.object !== null && call.object !== object
+    // nobody has looked whether it overlaps with others; and where one that makes an object is answered with one that
+    // others count on, the vendor may have repeated what it said before they came (it keeps keys for longer than we do).
+    const strange = call.object !== object
     if (settlement.ends !== object && (call.overlapped || strange || this.#inDoubt(call, object))) return 0n
     this.#giveBack(call, object, others - settlement.total)
     return 0n

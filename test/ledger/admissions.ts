@@ -136,9 +136,17 @@ export function admissionsContract(name: string, open: () => Promise<Book>): voi
         await ledger.admit(draft(key, '0.00'), allow)
         await done(ledger, draft(key, '0.00', { object: 'pi_1' }), total('60.00'))
         expect(await spent()).toBe(dollars('60.00'))
-        // What a call acts on may be known by its answer only.
-        await done(ledger, draft(key, '0.00'), total('50.00'))
-        expect(await spent()).toBe(dollars('50.00'))
+      })
+
+      test('where only the answer says what a call acted on, it takes nothing off what others count there', async () => {
+        // One that makes an object, whose answer was lost, and one that raises it.
+        await done(ledger, draft(key, '10.00', { budgets: [cap] }), reply('assumed'))
+        await done(ledger, draft(key, '100.00', { budgets: [cap], object: 'pi_1' }), total('100.00'))
+        // Its repetition, when we have forgotten the key and the vendor has not: what it said before the object was raised.
+        await done(ledger, draft(key, '0.00', { budgets: [cap] }), total('10.00'))
+        expect(await spent()).toBe(dollars('110.00'))
+        await done(ledger, draft(key, '0.00'), { ...total('50.00'), ends: 'pi_1' })
+        expect(await spent()).toBe(dollars('60.00'))
       })
 
       test('do not include the call itself, also where what it commits is the object it is on', async () => {
