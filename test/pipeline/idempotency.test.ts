@@ -131,3 +131,24 @@ test('a hundred twins at once are one payment', async () => {
   expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1)
   expect(await spentBy(world, key.id)).toBe('1.00')
 })
+
+test('what a vendor repeats from before an object was raised takes nothing off what the raise counted', async () => {
+  const key = await world.key()
+  const again = { 'idempotency-key': 'order-of-yesterday' }
+  const draft = 'amount=100&currency=usd&customer=cus_A'
+  const create = (): Promise<Answer> => world.call(key.key, 'POST', '/stripe/v1/payment_intents', draft, again)
+  const made = await create()
+  const raised = await world.call(key.key, 'POST', `/stripe/v1/payment_intents/${made.body.id}`, 'amount=1000')
+  expect(await spentBy(world, key.id)).toBe('10.00')
+  // We count on a key for 23 hours, and the vendor for 24.
+  travel(world, 23.5 * HOUR)
+  const repeated = await create()
+  expect(repeated.headers['idempotent-replayed']).toBe('true')
+  expect(repeated.body).toMatchObject({ id: made.body.id, amount: 100 })
+  expect(await rowOf(world, callIdOf(repeated))).toMatchObject({ replay_of: null, settled_usd: '0.00' })
+  const counted = async (): Promise<string[]> =>
+    Promise.all([made, raised].map(async (each) => (await rowOf(world, callIdOf(each))).settled_usd as string))
+  expect(await counted()).toEqual(['1.00', '9.00'])
+  await world.call(key.key, 'POST', `/stripe/v1/payment_intents/${made.body.id}/cancel`)
+  expect(await counted()).toEqual(['0.00', '0.00'])
+})
